@@ -1,0 +1,48 @@
+# Two targets matter: `make demo` and `make test`. Both install what they need into .venv first, once.
+# Commands go through `.venv/bin/python -m` so that a folder with spaces in its path works.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+EXTRAS = mace,chgnet,vasp,localdb,report
+
+.PHONY: demo test unit integration lint docs clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
+
+demo: .venv/installed  ## install, run the demo campaign, write its report
+	.venv/bin/python -m superionic demo --dir superionic-demo
+
+test: unit integration  ## install, run all tests
+
+unit: .venv/installed-dev
+	.venv/bin/python -m pytest -q -m "not integration"
+
+integration: .venv/installed-dev
+	.venv/bin/python -m pytest -q -m integration
+
+lint: .venv/installed-dev  ## style, types, direction of imports
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m ruff format --check
+	.venv/bin/python -m mypy --strict src
+	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+docs: .venv/installed-docs  ## build the documentation site
+	.venv/bin/python -m sphinx -W -b html docs docs/_build/html
+
+clean:  ## remove the environment and the demo
+	rm -rf .venv superionic-demo docs/_build
+
+.venv/bin/python:
+	"$(PYTHON)" -m venv .venv
+
+.venv/installed: constraints.txt pyproject.toml | .venv/bin/python
+	$(PIP) --editable '.[$(EXTRAS)]'
+	touch $@
+
+.venv/installed-dev: constraints.txt pyproject.toml | .venv/bin/python
+	$(PIP) --editable '.[$(EXTRAS),dev]'
+	touch $@ .venv/installed
+
+.venv/installed-docs: constraints.txt pyproject.toml | .venv/bin/python
+	$(PIP) --editable '.[$(EXTRAS),docs]'
+	touch $@ .venv/installed

@@ -1,0 +1,5 @@
+"""``python -m superionic``."""
+
+from superionic.cli.main import run
+
+run()

@@ -1,0 +1,38 @@
+"""Builders: from raw job outputs to flat collections that people query.
+
+Each collection has a pure function ``build_*`` (raw documents in, rows out) and one shared incremental shell,
+:class:`DocumentBuilder`. :func:`build_all` brings everything up to date.
+"""
+
+from superionic.builders.build import BuildCounts, BuildReport, build_all, query_store
+from superionic.builders.conductivities import build_conductivities
+from superionic.builders.labels import build_labels
+from superionic.builders.models import build_models, find_errors
+from superionic.builders.phase_diagrams import build_phase_diagrams, flatten_phases
+from superionic.builders.rows import ConductivityRow, LabelRow, ModelRow, PhaseDiagramRow, PhaseRow, QueryRow
+from superionic.builders.shell import RECIPES, DocumentBuilder, Recipe
+from superionic.builders.stored import group_results, light_document
+
+__all__ = [
+    "RECIPES",
+    "BuildCounts",
+    "BuildReport",
+    "ConductivityRow",
+    "DocumentBuilder",
+    "LabelRow",
+    "ModelRow",
+    "PhaseDiagramRow",
+    "PhaseRow",
+    "QueryRow",
+    "Recipe",
+    "build_all",
+    "build_conductivities",
+    "build_labels",
+    "build_models",
+    "build_phase_diagrams",
+    "find_errors",
+    "flatten_phases",
+    "group_results",
+    "light_document",
+    "query_store",
+]

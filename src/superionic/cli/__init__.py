@@ -1,0 +1,1 @@
+"""The command line; every module is one group of commands."""

@@ -1,0 +1,33 @@
+"""What all commands share: tables and JSON to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+
+
+def emit_json(data: Any) -> None:  # noqa: ANN401 (anything JSON can hold)
+    """Write machine-readable output."""
+    sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+def emit_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table to stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(file=sys.stdout).print(table)
+
+
+def say(message: str) -> None:
+    """Write a message for people to stderr."""
+    typer.echo(message, err=True)

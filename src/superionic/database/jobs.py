@@ -1,0 +1,35 @@
+"""The job decorator that all Makers of superionic share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jobflow import JobConfig, OnMissing, job
+
+
+def stage_job(*, on_missing_none: bool = False, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 (passed on to jobflow)
+    """Decorate the ``make`` of a Maker.
+
+    The running job sees its store, so that a finished document can be reused.
+
+    Parameters
+    ----------
+    on_missing_none : bool
+        Loss-tolerant fan-in: a failed parent arrives as None instead of blocking the job.
+    **options
+        Passed on to :func:`jobflow.job`, e.g. ``data=["frames"]`` to send a field to the additional
+        store ``data``.
+
+    Returns
+    -------
+    callable
+        The decorator.
+    """
+    missing = OnMissing.NONE if on_missing_none else OnMissing.ERROR
+    config = JobConfig(expose_store=True, on_missing_references=missing)
+
+    def decorate(method: Callable[..., Any]) -> Any:  # noqa: ANN401 (jobflow's decorator is untyped)
+        return job(method, config=config, **options)
+
+    return decorate

@@ -1,0 +1,90 @@
+"""Finish a stage's document: key it, reuse a finished one if there is any, stamp its cost."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from superionic.documents import SCHEMA_VERSION, BaseDoc, CompositionInfo, Resources
+from superionic.provenance import content_key, software_versions, stopwatch
+
+DocT = TypeVar("DocT", bound=BaseDoc)
+
+
+def produce(
+    schema: type[DocT],
+    compute: Callable[[], DocT],
+    *,
+    parents: Sequence[BaseDoc],
+    settings: Any,  # noqa: ANN401 (plain data or a settings model)
+    spec_key: str = "",
+    composition: CompositionInfo | None = None,
+    device: str = "cpu",
+) -> DocT:
+    """Return the finished document with the key of these inputs, computing it only if there is none.
+
+    Must be called inside a job whose configuration exposes the store (see :func:`store_of_job`);
+    outside of a job nothing is looked up.
+
+    Parameters
+    ----------
+    schema : type
+        Class of the document; part of its key.
+    compute : callable
+        Does the work and returns the document without key, provenance and cost.
+    parents : sequence of BaseDoc
+        The documents that the result depends on; their keys enter the key of the result.
+    settings : object
+        Everything else that the result depends on, as plain data or a settings model.
+    spec_key : str
+        Key of the campaign's spec, for queries; not part of the document's key.
+    composition : CompositionInfo, optional
+        Grid point of the document.
+    device : str
+        Torch device that the work runs on.
+
+    Returns
+    -------
+    BaseDoc
+        A document of the given class with key, parents, versions and cost filled in.
+    """
+    parent_keys = [parent.key for parent in parents]
+    key = content_key([schema.__name__, SCHEMA_VERSION, parent_keys, settings])
+    found = find_finished(schema, key)
+    if found is not None:
+        return found.model_copy(update={"spec_key": spec_key})
+    with stopwatch() as watch:
+        document = compute()
+    cost = Resources(
+        wall_time_s=watch.wall_time_s,
+        cpu_time_s=watch.cpu_time_s,
+        started_at=watch.started_at,
+        device=device,
+        hostname=platform.node(),
+    )
+    stamp = {"key": key, "spec_key": spec_key, "composition": composition, "parents": parent_keys}
+    return document.model_copy(update=stamp | {"software": software_versions(), "resources": cost})
+
+
+def find_finished(schema: type[DocT], key: str) -> DocT | None:
+    """The newest finished document with this key in the store of the running job, if any."""
+    from monty.json import MontyDecoder
+
+    store = store_of_job()
+    if store is None:
+        return None
+    found = store.query_one({"output.key": key, "output.@class": schema.__name__}, sort={"completed_at": -1}, load=True)
+    if not found:
+        return None
+    document = MontyDecoder().process_decoded(found["output"])
+    if not isinstance(document, schema):
+        return None
+    return document.model_copy(update={"reused_from": document.reused_from or found["uuid"]})
+
+
+def store_of_job() -> Any:  # noqa: ANN401 (jobflow.JobStore, untyped)
+    """Store of the running job, or None outside of a job or where the job does not expose it."""
+    from jobflow import CURRENT_JOB
+
+    return getattr(CURRENT_JOB, "store", None)

@@ -1,0 +1,8 @@
+"""Flows that join the stages; import Makers from here."""
+
+from superionic.flows.campaign import CampaignMaker
+from superionic.flows.dataset import DatasetFlowMaker
+from superionic.flows.production import ProductionFlowMaker
+from superionic.flows.training import LearningCurveFlowMaker
+
+__all__ = ["CampaignMaker", "DatasetFlowMaker", "LearningCurveFlowMaker", "ProductionFlowMaker"]

@@ -1,0 +1,57 @@
+"""The whole campaign as one flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobflow import Flow, Maker
+
+from superionic.flows.dataset import DatasetFlowMaker
+from superionic.flows.production import ProductionFlowMaker
+from superionic.flows.stages import Category, Stage, mark
+from superionic.flows.training import LearningCurveFlowMaker
+from superionic.ordering.composition import grid_cells
+from superionic.provenance import derived_seed
+from superionic.spec import ElectrolyteSpec
+
+
+@dataclass
+class CampaignMaker(Maker):
+    """Everything from orderings to conductivities for one spec.
+
+    Parameters
+    ----------
+    name : str
+        Name of the flow; the spec's name if empty.
+    device : str
+        Torch device of potentials and training.
+
+    Examples
+    --------
+    >>> flow = CampaignMaker().make(ElectrolyteSpec.from_file("workflows/quickstart.yaml"))  # doctest: +SKIP
+    """
+
+    name: str = ""
+    device: str = "cpu"
+
+    def make(self, spec: ElectrolyteSpec) -> Flow:
+        """Flow whose output is the PhaseDiagramDoc; all documents are in the store.
+
+        Raises
+        ------
+        SpecError
+            If a grid point is not charge neutral or fits no listed supercell.
+        """
+        data = DatasetFlowMaker(device=self.device)
+        parts = [data.composition(spec, cell) for cell in grid_cells(spec)]
+        dataset = data.dataset(spec, parts)
+        training = LearningCurveFlowMaker(
+            settings=spec.training,
+            foundation=spec.foundation,
+            seed=derived_seed(spec.seed, "training"),
+            device=self.device,
+        ).make(dataset.output)
+        mark(training, Stage.TRAINING, Category.GPU, spec.key)
+        production = ProductionFlowMaker(device=self.device).make(spec, training.output, parts)
+        flows = [*(part.flow for part in parts), dataset, training, production]
+        return Flow(flows, output=production.output, name=self.name or spec.name)

@@ -1,0 +1,162 @@
+"""What a campaign would do and roughly cost, from its spec alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from superionic.flows.production import transport_points
+from superionic.flows.stages import Stage
+from superionic.ordering import count_orderings
+from superionic.ordering.composition import GridCell, grid_cells
+from superionic.spec import ElectrolyteSpec
+from superionic.stages import LabelEngine
+
+SECONDS_PER_HOUR = 3600.0
+CPU_S_PER_ATOM_STEP = {"superionic-mini": 0.0008, "mace-mp-0a-medium": 0.014}
+"""CPU seconds per atom and MD step on one x86-64 core, measured with 20- to 160-atom halide cells. The figure of
+MACE-MP-0a medium is that of its architecture; a GPU is one to two orders of magnitude faster."""
+CPU_S_PER_ATOM_TEACHER = 0.006
+"""CPU seconds per atom of a CHGNet single point, measured likewise."""
+TRAINING_STEPS_PER_STRUCTURE = 3.0
+"""A training pass over a structure costs about three evaluations of its forces."""
+
+
+@dataclass(frozen=True)
+class CompositionPlan:
+    """Orderings of one composition: exact numbers of symmetry-distinct ones per supercell."""
+
+    label: str
+    formula: str
+    distinct: dict[str, int]
+    kept: int
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """Work of one stage; ``cpu_hours`` is None where no honest estimate exists, ``basis`` says why or how."""
+
+    stage: str
+    jobs: int
+    work: str
+    cpu_hours: float | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class CampaignPlan:
+    """All of a campaign, before it runs."""
+
+    name: str
+    spec_key: str
+    compositions: list[CompositionPlan]
+    stages: list[StagePlan]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json``; counts too large for a JSON number stay exact as integers."""
+        return asdict(self)
+
+
+def plan_campaign(spec: ElectrolyteSpec) -> CampaignPlan:
+    """Count orderings and jobs and estimate costs.
+
+    Raises
+    ------
+    SpecError
+        If a grid point is not charge neutral or fits no listed supercell.
+    """
+    cells = grid_cells(spec)
+    compositions = [_composition(spec, cell) for cell in cells]
+    return CampaignPlan(spec.name, spec.key, compositions, _stages(spec, cells, compositions))
+
+
+def _composition(spec: ElectrolyteSpec, cell: GridCell) -> CompositionPlan:
+    merge = spec.orderings.merge_equal_orbits
+    distinct = {"x".join(map(str, size)): count_orderings(cell.structure, size, merge) for size in cell.supercells}
+    # orderings of a smaller cell come back in its multiples, so the largest count bounds the pool from below
+    kept = min(spec.orderings.max_orderings, max(distinct.values()))
+    return CompositionPlan(cell.info.label, cell.info.formula, distinct, kept)
+
+
+def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[CompositionPlan]) -> list[StagePlan]:
+    screened = [min(spec.screening.max_structures, item.kept) for item in compositions]
+    parents = [min(spec.sampling.parents_per_composition, number) for number in screened]
+    atoms = [_atoms(cell, max(cell.supercells, key=_volume)) for cell in cells]
+    return [
+        StagePlan(Stage.ORDERING, len(cells), f"{sum(c.kept for c in compositions)} orderings kept", None, "seconds"),
+        _screening(spec, screened, atoms),
+        _sampling(spec, parents, atoms),
+        _labelling(spec, parents, atoms),
+        _training(spec, parents, atoms),
+        _stability(spec, screened, atoms),
+        _transport(spec, cells),
+    ]
+
+
+def _screening(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
+    steps = spec.screening.relax.max_steps
+    cost = _md_hours(spec, sum(n * a * steps for n, a in zip(screened, atoms, strict=True)))
+    work = f"{sum(screened)} relaxations with {spec.foundation}"
+    return StagePlan(Stage.SCREENING, len(screened), work, cost, "at most; one CPU core")
+
+
+def _sampling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
+    settings = spec.sampling
+    steps = settings.time_ps * 1000 / settings.time_step_fs
+    cost = _md_hours(spec, steps * sum(n * a for n, a in zip(parents, atoms, strict=True)))
+    work = f"{sum(parents)} MD runs of {settings.time_ps:g} ps at {settings.temperature_K:g} K"
+    return StagePlan(Stage.SAMPLING, sum(parents), work, cost, "one CPU core")
+
+
+def _labelling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
+    frames = spec.sampling.frames
+    number = frames * sum(parents)
+    work = f"{number} single points by {spec.labelling.engine.value}"
+    if spec.labelling.engine is LabelEngine.VASP_SCAN:
+        return StagePlan(Stage.LABELLING, number, work, None, "VASP: time one label on your machine and multiply")
+    cost = frames * sum(n * a for n, a in zip(parents, atoms, strict=True)) * CPU_S_PER_ATOM_TEACHER
+    return StagePlan(Stage.LABELLING, number, work, cost / SECONDS_PER_HOUR, "teacher potential, one CPU core")
+
+
+def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
+    mean_atoms = sum(atoms) / len(atoms)
+    structures = spec.sampling.frames * sum(parents) + spec.training.replay_structures
+    runs = [1.0, *spec.training.learning_curve]
+    evaluations = structures * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE * sum(runs)
+    work = f"{len(runs)} x {spec.training.mode.value}, at most {spec.training.max_epochs} epochs"
+    return StagePlan(Stage.TRAINING, len(runs), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core")
+
+
+def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
+    relaxed = [min(spec.stability.max_structures, number) for number in screened]
+    steps = spec.stability.relax.max_steps
+    cost = _md_hours(spec, sum(n * a * steps for n, a in zip(relaxed, atoms, strict=True)))
+    labels = f", {sum(relaxed)} reference labels" if spec.stability.compare_with_labels else ""
+    return StagePlan(
+        Stage.STABILITY, len(relaxed), f"{sum(relaxed)} relaxations{labels}", cost, "at most, labels apart; one CPU core"
+    )
+
+
+def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
+    settings = spec.transport
+    points = transport_points(spec)
+    chosen = [cell for cell in cells if cell.point in points]
+    lengths = [settings.length_ps(temperature)[0] for temperature in settings.temperatures_K]
+    steps = sum(lengths) * 1000 / settings.time_step_fs * settings.replicas
+    atoms = sum(_atoms(cell, min(cell.supercells, key=_volume)) for cell in chosen) * _volume(settings.supercell)
+    runs = len(chosen) * len(lengths) * settings.replicas
+    work = f"{runs} MD runs, {sum(lengths) * settings.replicas * len(chosen):g} ps in all"
+    return StagePlan(Stage.TRANSPORT, runs, work, _md_hours(spec, steps * atoms), "smallest cell; one CPU core")
+
+
+def _md_hours(spec: ElectrolyteSpec, atom_steps: float) -> float | None:
+    cost = CPU_S_PER_ATOM_STEP.get(spec.foundation)
+    return None if cost is None else atom_steps * cost / SECONDS_PER_HOUR
+
+
+def _volume(size: tuple[int, int, int]) -> int:
+    return size[0] * size[1] * size[2]
+
+
+def _atoms(cell: GridCell, size: tuple[int, int, int]) -> int:
+    return round(cell.structure.composition.num_atoms) * _volume(size)

@@ -1,0 +1,111 @@
+"""From a tuned model to hull and conductivities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobflow import Flow, Maker
+
+from superionic.flows.dataset import CompositionJobs, label_category
+from superionic.flows.stages import Category, Stage, mark
+from superionic.labelling.jobs import LabelSetMaker
+from superionic.ordering.composition import GridCell, grid_cell
+from superionic.provenance import derived_seed
+from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.stability.jobs import GroundStateMaker, PhaseDiagramMaker
+from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, PathwayMaker, ProductionMDMaker
+
+
+@dataclass
+class ProductionFlowMaker(Maker):
+    """Ground states, phase diagram, production MD and conductivities with one model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the flow.
+    device : str
+        Torch device of relaxations and MD.
+    """
+
+    name: str = "production"
+    device: str = "cpu"
+
+    def make(self, spec: ElectrolyteSpec, model: Any, compositions: list[CompositionJobs]) -> Flow:  # noqa: ANN401
+        """Flow whose output is the PhaseDiagramDoc.
+
+        Parameters
+        ----------
+        spec : ElectrolyteSpec
+            The campaign's spec.
+        model : ModelDoc or reference
+            The tuned model.
+        compositions : list of CompositionJobs
+            Compositions with their screening jobs.
+        """
+        states = {part.cell.info.label: self._ground_state(spec, model, part) for part in compositions}
+        labels = self._reference_labels(spec, states)
+        ends = [grid_cell(spec, spec.point(axes)).info for axes in spec.end_members]
+        diagram = PhaseDiagramMaker().make(
+            model, [job.output for job in states.values()], [job.output for job in labels], ends
+        )
+        mark(diagram, Stage.STABILITY, Category.CPU, spec.key)
+        transport = [
+            self.conductivity(spec, model, part.cell, states[part.cell.info.label])
+            for part in compositions
+            if part.cell.point in transport_points(spec)
+        ]
+        jobs = [*states.values(), *labels, diagram, *transport]
+        return Flow(jobs, output=diagram.output, name=f"{self.name}: {spec.name}")
+
+    def _ground_state(self, spec: ElectrolyteSpec, model: Any, part: CompositionJobs) -> Any:  # noqa: ANN401
+        maker = GroundStateMaker(f"ground state: {part.cell.info.label}", spec.stability, self.device)
+        return mark(maker.make(model, part.screening.output), Stage.STABILITY, Category.GPU, spec.key)
+
+    def _reference_labels(self, spec: ElectrolyteSpec, states: dict[str, Any]) -> list[Any]:
+        if not spec.stability.compare_with_labels:
+            return []
+        jobs = [
+            LabelSetMaker(f"label ground states: {label}", spec.labelling).make_relaxed(state.output)
+            for label, state in states.items()
+        ]
+        return [mark(job, Stage.STABILITY, label_category(spec), spec.key) for job in jobs]
+
+    def conductivity(self, spec: ElectrolyteSpec, model: Any, cell: GridCell, state: Any) -> Flow:  # noqa: ANN401
+        """MD at every temperature and replica, its analysis, and the Arrhenius fit of one composition."""
+        label, settings = cell.info.label, spec.transport
+        jobs: list[Any] = []
+        diffusions: list[Any] = []
+        for temperature in settings.temperatures_K:
+            for replica in range(settings.replicas):
+                seed = derived_seed(spec.seed, "transport", label, temperature, replica)
+                maker = ProductionMDMaker(f"md: {label} {temperature:g} K", settings, temperature, replica, seed, self.device)
+                run = mark(maker.make(model, state.output), Stage.TRANSPORT, Category.GPU, spec.key)
+                analysis = DiffusionMaker(f"diffusion: {label} {temperature:g} K", spec.mobile, spec.charges[spec.mobile])
+                diffusion = mark(analysis.make(run.output), Stage.TRANSPORT, Category.CPU, spec.key)
+                jobs += [run, diffusion]
+                diffusions.append(diffusion)
+                if replica == 0 and temperature == pathway_temperature(spec):
+                    path = PathwayMaker(f"pathways: {label} {temperature:g} K", spec.mobile)
+                    jobs.append(
+                        mark(path.make(run.output, cell.structure), Stage.TRANSPORT, Category.CPU, spec.key)
+                    )
+        fit = ConductivityMaker(f"conductivity: {label}", spec.mobile, spec.charges[spec.mobile], settings)
+        job = fit.make(model, [diffusion.output for diffusion in diffusions])
+        return Flow([*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec.key)], output=job.output, name=f"transport: {label}")
+
+
+def transport_points(spec: ElectrolyteSpec) -> list[CompositionPoint]:
+    """Grid points whose conductivity is computed; all of them unless the spec lists some."""
+    if not spec.transport.compositions:
+        return spec.points
+    return [spec.point(axes) for axes in spec.transport.compositions]
+
+
+def pathway_temperature(spec: ElectrolyteSpec) -> float | None:
+    """Temperature of the density run: the one asked for, or the nearest that is run."""
+    wanted = spec.transport.pathway_temperature_K
+    if wanted is None:
+        return None
+    return min(spec.transport.temperatures_K, key=lambda temperature: abs(temperature - wanted))

@@ -1,0 +1,172 @@
+"""Search for low-energy charge patterns where there are too many to evaluate them all.
+
+Parallel tempering (R. H. Swendsen and J.-S. Wang, Phys. Rev. Lett. 57, 2607 (1986)) on the Ewald
+quadratic form collects low patterns; then the neighbours (one exchange of two ions) of the best
+ones are evaluated until nothing new appears. The search finds low energies but proves nothing.
+"""
+
+import numpy as np
+
+from superionic.ordering.arrangements import Block, Canonicaliser, draw
+from superionic.ordering.ewald import ChargeEnergy
+from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
+from superionic.ordering.patterns import ChargePatterns, LowestPatterns
+
+N_WALKERS = 32
+MOVES_PER_EXCHANGE = 64
+COLDEST, HOTTEST = 0.01, 1.0
+"""Ends of the temperature ladder in units of the rms energy change of a random exchange."""
+EXPANSION_ROUNDS = 10
+NEIGHBOURS_PER_BATCH = 500_000
+
+
+class _Walkers:
+    """Replicas at a ladder of temperatures, all moved at once by exchanges of two ions."""
+
+    def __init__(self, labels: LabelArray, energy: ChargeEnergy, pairs: IntArray, rng: np.random.Generator):
+        self.labels = labels
+        self._energy, self._pairs, self._rng = energy, pairs, rng
+        self._charges = energy.charges(labels)
+        self._potentials = energy.potentials_eV(self._charges)
+        coupling = energy.coupling_eV
+        self._stiffness = np.diag(coupling)[:, None] + np.diag(coupling)[None, :] - 2.0 * coupling
+        self.energies_eV = energy.energies_eV(labels)
+        self._kT = self._ladder()
+
+    def _ladder(self) -> FloatArray:
+        """Return geometric temperatures from the energy scale of random exchanges."""
+        i, j = self._pairs[self._rng.integers(len(self._pairs), size=(4096, 1)), :].transpose(2, 0, 1)
+        changes = self._changes(np.arange(len(self.labels))[None, :], i, j)
+        scale = float(np.sqrt(np.mean(changes**2))) or 1.0
+        return np.geomspace(COLDEST * scale, HOTTEST * scale, len(self.labels))
+
+    def _changes(self, walker: IntArray, i: IntArray, j: IntArray) -> FloatArray:
+        """Return the energy change in eV when active sites i and j exchange their charges."""
+        d = self._charges[walker, j] - self._charges[walker, i]
+        drop = self._potentials[walker, i] - self._potentials[walker, j]
+        return d * drop + 0.5 * d * d * self._stiffness[i, j]
+
+    def move(self, n_moves: int) -> None:
+        """Try some Metropolis exchanges in every replica."""
+        n = len(self.labels)
+        picks = self._pairs[self._rng.integers(len(self._pairs), size=(n_moves, n))]
+        limits = -np.log(self._rng.random((n_moves, n)) + 1e-300) * self._kT
+        walker = np.arange(n)
+        for pick, limit in zip(picks, limits, strict=True):
+            i, j = pick[:, 0], pick[:, 1]
+            changes = self._changes(walker, i, j)
+            accepted = np.flatnonzero((changes < limit) & (self._charges[walker, i] != self._charges[walker, j]))
+            self._exchange(accepted, i[accepted], j[accepted])
+            self.energies_eV[accepted] += changes[accepted]
+
+    def _exchange(self, walker: IntArray, i: IntArray, j: IntArray) -> None:
+        """Exchange the ions on active sites i and j and update the potentials."""
+        d = self._charges[walker, j] - self._charges[walker, i]
+        coupling = self._energy.coupling_eV
+        self._potentials[walker] += d[:, None] * (coupling[i] - coupling[j])
+        self._charges[walker, i] += d
+        self._charges[walker, j] -= d
+        i, j = self._energy.columns[i], self._energy.columns[j]
+        self.labels[walker, i], self.labels[walker, j] = self.labels[walker, j], self.labels[walker, i]
+
+    def swap_temperatures(self) -> None:
+        """Let neighbours on the ladder exchange their temperatures (detailed balance)."""
+        rungs = np.argsort(self._kT)
+        for lower, upper in zip(rungs[:-1], rungs[1:], strict=True):
+            gain = (self.energies_eV[lower] - self.energies_eV[upper]) * (
+                1.0 / self._kT[lower] - 1.0 / self._kT[upper]
+            )
+            if gain > 0 or self._rng.random() < np.exp(gain):
+                self._kT[[lower, upper]] = self._kT[[upper, lower]]
+
+
+def search(
+    blocks: list[Block], energy: ChargeEnergy, permutations: IntArray, k: int, *, seed: int, n_moves: int
+) -> ChargePatterns:
+    """Search for the k lowest distinct charge patterns.
+
+    Parameters
+    ----------
+    blocks : list of Block
+        Charge-class blocks.
+    energy : ChargeEnergy
+        Ewald energy.
+    permutations : ndarray of int, shape (order, n_columns)
+        Symmetry group.
+    k : int
+        Number of patterns wanted.
+    seed : int
+        Seed of the random numbers.
+    n_moves : int
+        Attempted exchanges per replica.
+
+    Returns
+    -------
+    ChargePatterns
+        Up to k patterns, not proven to be the lowest.
+    """
+    rng = np.random.default_rng(seed)
+    width = permutations.shape[1]
+    pairs = _exchangeable_pairs(blocks)
+    walkers = _Walkers(draw(blocks, N_WALKERS, width, rng), energy, pairs, rng)
+    lowest = LowestPatterns(Canonicaliser(permutations, blocks), k, width)
+    # Random patterns first, so that there is an answer of k patterns even in a flat landscape.
+    start = draw(blocks, 2 * k, width, rng)
+    lowest.add(start, energy.energies_eV(start))
+    harvest: list[LabelArray] = []
+    for step in range(0, n_moves, MOVES_PER_EXCHANGE):
+        walkers.move(min(MOVES_PER_EXCHANGE, n_moves - step))
+        walkers.swap_temperatures()
+        harvest.append(walkers.labels[walkers.energies_eV <= lowest.threshold_eV])
+        if len(harvest) == MOVES_PER_EXCHANGE or step + MOVES_PER_EXCHANGE >= n_moves:
+            found = np.unique(np.concatenate(harvest), axis=0)
+            lowest.add(found, energy.energies_eV(found))
+            harvest = []
+    _add_neighbours(lowest, energy, pairs, k)
+    return lowest.result(energy, proven=False)
+
+
+def _exchangeable_pairs(blocks: list[Block]) -> IntArray:
+    """Return all pairs of active sites of the same block, shape (n_pairs, 2)."""
+    pairs, start = [], 0
+    for block in blocks:
+        n = len(block.positions)
+        pairs.append(np.stack(np.triu_indices(n, 1), axis=1) + start)
+        start += n
+    return np.concatenate(pairs)
+
+
+def _add_neighbours(lowest: LowestPatterns, energy: ChargeEnergy, pairs: IntArray, k: int) -> None:
+    """Evaluate all single exchanges of the best patterns, repeatedly while new ones appear."""
+    expanded = np.zeros(0, dtype=np.uint64)
+    step = max(1, NEIGHBOURS_PER_BATCH // len(pairs))
+    for _ in range(EXPANSION_ROUNDS):
+        fresh = ~np.isin(lowest.codes[:k], expanded)
+        labels = lowest.labels[:k][fresh]
+        expanded = np.concatenate([expanded, lowest.codes[:k][fresh]])
+        if not len(labels):
+            return
+        for start in range(0, len(labels), step):
+            part = labels[start : start + step]
+            neighbours, energies = _neighbours(part, energy, pairs, lowest.threshold_eV)
+            lowest.add(neighbours, energies)
+
+
+def _neighbours(
+    labels: LabelArray, energy: ChargeEnergy, pairs: IntArray, threshold_eV: float
+) -> tuple[LabelArray, FloatArray]:
+    """Return the single exchanges below a threshold and their energies."""
+    charges = energy.charges(labels)
+    potentials = energy.potentials_eV(charges)
+    i, j = pairs.T
+    coupling = energy.coupling_eV
+    d = charges[:, j] - charges[:, i]
+    stiffness = coupling[i, i] + coupling[j, j] - 2.0 * coupling[i, j]
+    changes = d * (potentials[:, i] - potentials[:, j]) + 0.5 * d * d * stiffness
+    energies = energy.energies_eV(labels)[:, None] + changes
+    row, pair = np.nonzero((energies <= threshold_eV) & (d != 0))
+    found = labels[row]
+    first, second = energy.columns[i[pair]], energy.columns[j[pair]]
+    rows = np.arange(len(row))
+    found[rows, first], found[rows, second] = found[rows, second], found[rows, first]
+    return found, energies[row, pair]

@@ -1,0 +1,169 @@
+"""Space-group operations of a disordered crystal as permutations of its sites.
+
+Sites count as alike when their compositions (species and occupancies) agree, so the group found
+on a supercell contains the translations that the supercell and any centring bring along.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import spglib
+from scipy.spatial import cKDTree
+
+from superionic.errors import OrderingError
+from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
+
+CLOSURE_CHECKS = 192
+"""Number of group elements whose products with the whole group are checked."""
+
+
+@dataclass(frozen=True, eq=False)
+class SiteOperations:
+    """Space-group operations of one cell and what they do to its sites.
+
+    Attributes
+    ----------
+    rotations : ndarray of int, shape (n_operations, 3, 3)
+        Rotation parts in fractional coordinates (acting on columns).
+    images : ndarray of int, shape (n_operations, n_sites)
+        ``images[g, i]`` is the site onto which operation g moves site i.
+    shifts : ndarray of int, shape (n_operations, n_sites, 3)
+        Lattice translation between that site's stored position and the image of site i.
+    orbits : ndarray of int, shape (n_sites,)
+        Crystallographic orbit of each site, named by its first site.
+    """
+
+    rotations: IntArray
+    images: IntArray
+    shifts: IntArray
+    orbits: IntArray
+
+
+def site_operations(
+    lattice_A: FloatArray, frac_coords: FloatArray, types: IntArray, symprec_A: float = 0.01
+) -> SiteOperations:
+    """Find all space-group operations of a cell and how they permute its sites (spglib).
+
+    Parameters
+    ----------
+    lattice_A : ndarray, shape (3, 3)
+        Lattice vectors as rows, in angstrom.
+    frac_coords : ndarray, shape (n_sites, 3)
+        Fractional coordinates.
+    types : ndarray of int, shape (n_sites,)
+        Equal numbers mark sites that may be exchanged.
+    symprec_A : float
+        Distance tolerance in angstrom.
+
+    Returns
+    -------
+    SiteOperations
+        All operations, pure translations of a non-primitive cell included.
+
+    Raises
+    ------
+    OrderingError
+        If spglib finds no symmetry or an operation does not map the sites onto each other.
+    """
+    dataset = _spglib_dataset(lattice_A, frac_coords, types, symprec_A)
+    rotations = np.asarray(dataset.rotations, dtype=np.int64)
+    moved = np.einsum("gij,nj->gni", rotations, frac_coords) + dataset.translations[:, None, :]
+    tree = cKDTree(_wrapped(frac_coords), boxsize=1.0)
+    images = tree.query(_wrapped(moved))[1].astype(np.int64)
+    difference = moved - frac_coords[images]
+    shifts = np.round(difference).astype(np.int64)
+    error_A = np.linalg.norm((difference - shifts) @ lattice_A, axis=-1).max(initial=0.0)
+    if error_A > 2 * symprec_A or np.any(types[images] != types):
+        raise OrderingError(
+            f"The symmetry found with symprec = {symprec_A} A moves a site {error_A:.3g} A away from any "
+            "equivalent one; use a smaller symprec or symmetrise the structure first."
+        )
+    return SiteOperations(rotations, images, shifts, np.asarray(dataset.crystallographic_orbits, dtype=np.int64))
+
+
+def _spglib_dataset(
+    lattice_A: FloatArray, frac_coords: FloatArray, types: IntArray, symprec_A: float
+) -> "spglib.SpglibDataset":
+    """Call spglib and turn its ways of failing into one error."""
+    cause = ""
+    try:
+        dataset = spglib.get_symmetry_dataset((lattice_A, frac_coords, types), symprec=symprec_A)
+    except spglib.SpglibError as error:
+        dataset, cause = None, f" ({error})"
+    if dataset is None:
+        raise OrderingError(
+            f"spglib finds no symmetry with symprec = {symprec_A} A{cause}; look for sites closer together "
+            "than that, or use a smaller symprec."
+        )
+    return dataset
+
+
+def _wrapped(frac_coords: FloatArray) -> FloatArray:
+    """Bring fractional coordinates into [0, 1); the second step catches rounding up to 1."""
+    inside = np.mod(frac_coords, 1.0)
+    inside[inside >= 1.0] = 0.0
+    return inside
+
+
+def permutation_group(images: IntArray, sites: IntArray) -> IntArray:
+    """Restrict operations to some sites and keep the distinct permutations.
+
+    Parameters
+    ----------
+    images : ndarray of int, shape (n_operations, n_sites)
+        Images of all sites.
+    sites : ndarray of int, shape (n_kept,)
+        Sites to keep; the operations must map them onto themselves.
+
+    Returns
+    -------
+    ndarray of int, shape (order, n_kept)
+        Distinct permutations of ``range(n_kept)``; the identity comes first.
+
+    Raises
+    ------
+    OrderingError
+        If the permutations do not form a group (the tolerance was too loose).
+    """
+    position = np.full(images.shape[1], -1, dtype=np.int64)
+    position[sites] = np.arange(len(sites))
+    permutations = np.unique(position[images[:, sites]], axis=0)
+    if not _is_group(permutations):
+        raise OrderingError(
+            "The symmetry operations found do not form a group of site permutations; use a smaller symprec "
+            "or symmetrise the structure first."
+        )
+    return permutations
+
+
+def _is_group(permutations: IntArray) -> bool:
+    """Check bijectivity and closure under products (by hash; all products for up to 192 elements)."""
+    n_sites = permutations.shape[1]
+    if np.any(np.sort(permutations, axis=1) != np.arange(n_sites)):
+        return False
+    # Sums wrap modulo 2^64, so equal rows and only (but for odds of 2^-64) equal rows share a key.
+    weights = np.random.default_rng(0).integers(1, 2**63, size=n_sites, dtype=np.uint64)
+    keys = np.sort(weights[permutations] @ np.arange(1, n_sites + 1, dtype=np.uint64))
+    for first in permutations[:CLOSURE_CHECKS]:
+        products = weights[permutations[:, first]] @ np.arange(1, n_sites + 1, dtype=np.uint64)
+        if np.any(np.sort(products) != keys):
+            return False
+    return True
+
+
+def stabiliser(permutations: IntArray, labels: LabelArray) -> IntArray:
+    """Return the permutations that leave a labelling of the sites unchanged.
+
+    Parameters
+    ----------
+    permutations : ndarray of int, shape (order, n_sites)
+        The group.
+    labels : ndarray of int, shape (n_sites,)
+        Label of each site.
+
+    Returns
+    -------
+    ndarray of int, shape (order of the stabiliser, n_sites)
+        Its elements.
+    """
+    return permutations[np.all(labels[permutations] == labels, axis=1)]

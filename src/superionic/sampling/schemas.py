@@ -1,0 +1,39 @@
+"""Documents of the sampling stage."""
+
+from pydantic import Field
+from pymatgen.core import Structure
+
+from superionic.documents import BaseDoc, Document
+from superionic.potentials.schemas import Failure, PotentialRef
+
+
+class ParentChoice(Document):
+    """The parents chosen for sampling among the screened orderings of one composition."""
+
+    indices: list[int] = Field(description="positions in ScreeningDoc.relaxed")
+    method: str = Field(description="selection method")
+    seed: int = Field(description="seed of the selection")
+
+
+class SamplingDoc(BaseDoc):
+    """Strained MD frames of one parent ordering."""
+
+    potential: PotentialRef = Field(description="the potential that drove the MD")
+    parent_index: int = Field(description="position of the parent in ScreeningDoc.relaxed")
+    parent_id: str = Field(description="identity of the parent ordering, for leak-free splits")
+    seed: int = Field(description="seed of the MD, the choice of frames and the strain")
+    temperature_K: float = Field(description="set temperature, K")
+    mean_temperature_K: float = Field(description="mean kinetic temperature after the discarded start, K")
+    time_ps: float = Field(description="length of the run, ps")
+    frame_times_ps: list[float] = Field(description="time of each frame, ps")
+    frames: list[Structure] = Field(description="strained frames (store: data)")
+    strains: list[list[list[float]]] = Field(description="applied strain tensor of each frame")
+    rejected_strains: int = Field(description="strain draws rejected because atoms came too close")
+
+
+class SamplingSetDoc(BaseDoc):
+    """All sampling runs of one composition; what failed is listed, not hidden."""
+
+    runs: list[SamplingDoc] = Field(description="finished runs (frames in store: data)")
+    requested: int = Field(description="number of runs asked for")
+    failures: list[Failure] = Field(default=[], description="runs that did not finish")

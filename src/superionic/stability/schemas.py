@@ -1,0 +1,48 @@
+"""Documents of the stability stage."""
+
+from pydantic import Field
+
+from superionic.documents import BaseDoc, CompositionInfo, Document
+from superionic.potentials.schemas import Failure, PotentialRef, RelaxedStructure
+
+
+class GroundStateDoc(BaseDoc):
+    """Orderings of one composition relaxed with the tuned model."""
+
+    potential: PotentialRef = Field(description="the tuned model")
+    model_key: str = Field(description="key of the ModelDoc")
+    relaxed: list[RelaxedStructure] = Field(description="relaxed orderings, lowest energy per atom first (store: data)")
+    energies_eV_per_atom: list[float] = Field(description="energy per atom of each, eV")
+    n_candidates: int = Field(description="orderings that entered")
+    failures: list[Failure] = Field(default=[], description="orderings that could not be relaxed")
+
+
+class PhaseEntry(Document):
+    """One ordering in the phase diagram."""
+
+    composition: CompositionInfo = Field(description="grid point")
+    source_key: str = Field(description="key of the GroundStateDoc it came from")
+    source_index: int = Field(description="position in GroundStateDoc.relaxed")
+    n_atoms: int = Field(description="atoms in the cell")
+    energy_eV: float = Field(description="energy of the cell by the tuned model, eV")
+    formation_energy_eV_per_atom: float = Field(description="formation energy against the end members, eV/atom")
+    e_above_hull_eV_per_atom: float = Field(description="energy above the hull of the tuned model, eV/atom")
+    stable: bool = Field(description="on the hull of the tuned model")
+    lowest: bool = Field(description="lowest ordering of its composition")
+    reference_formation_energy_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
+    reference_e_above_hull_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
+    reference_stable: bool | None = Field(None, description="on the hull of the labels")
+
+
+class PhaseDiagramDoc(BaseDoc):
+    """Formation energies and hull of all compositions against the end members."""
+
+    model_key: str = Field(description="key of the ModelDoc behind the energies")
+    potential: PotentialRef = Field(description="the tuned model")
+    reference_level_of_theory: str | None = Field(None, description="level of theory of the comparison, if any")
+    end_members: list[CompositionInfo] = Field(description="compositions whose ground states are the references")
+    entries: list[PhaseEntry] = Field(description="all orderings")
+    formation_energy_std_eV_per_atom: float | None = Field(
+        None, description="uncertainty: test-set RMSE of the model's energy, eV/atom (an upper estimate)"
+    )
+    missing: list[str] = Field(default=[], description="compositions without a ground state, with the cause")

@@ -1,0 +1,332 @@
+"""Data sets of labelled structures: leak-free split, nested subsets, checks and extended XYZ text."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.io import read, write
+from numpy.typing import NDArray
+
+from superionic.errors import InputError, InsufficientDataError
+from superionic.provenance import content_key
+
+TRAIN, VALID, TEST = "train", "valid", "test"
+SPLITS = (TRAIN, VALID, TEST)
+ENERGY_KEY, FORCES_KEY, STRESS_KEY = "REF_energy", "REF_forces", "REF_stress"
+MIN_PARENTS = 3
+FINGERPRINT_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """One structure with its label.
+
+    Attributes
+    ----------
+    key : str
+        Key of the label document.
+    parent_id : str
+        Ordering that the structure descends from; the split never separates frames of one parent.
+    composition : str
+        Composition label, e.g. ``x=0.5,y=1``.
+    atoms : Atoms
+        Structure without a calculator.
+    energy_eV : float
+        Energy of the cell, eV.
+    forces_eV_per_A : ndarray
+        Forces, (n_atoms, 3), eV/A.
+    stress_eV_per_A3 : ndarray
+        Stress tensor, (3, 3), eV/A^3, ASE sign.
+    """
+
+    key: str
+    parent_id: str
+    composition: str
+    atoms: Atoms
+    energy_eV: float
+    forces_eV_per_A: NDArray[np.float64]
+    stress_eV_per_A3: NDArray[np.float64]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the structure: species, cell and wrapped positions to 1e-4 A, in any order of the atoms."""
+        scaled = np.mod(np.round(self.atoms.get_scaled_positions(), 8), 1.0)
+        positions = np.round(scaled @ np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0
+        sites = sorted(zip(self.atoms.numbers.tolist(), positions.tolist(), strict=True))
+        return content_key([sites, np.round(np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Frames of the three parts; no parent is in two of them."""
+
+    train: tuple[LabelledFrame, ...]
+    valid: tuple[LabelledFrame, ...]
+    test: tuple[LabelledFrame, ...]
+
+    def part(self, name: str) -> tuple[LabelledFrame, ...]:
+        """Frames of ``train``, ``valid`` or ``test``."""
+        parts: dict[str, tuple[LabelledFrame, ...]] = {TRAIN: self.train, VALID: self.valid, TEST: self.test}
+        return parts[name]
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of structures, labels and split."""
+        return content_key(
+            {
+                name: [[f.fingerprint, f.energy_eV, f.forces_eV_per_A, f.stress_eV_per_A3] for f in self.part(name)]
+                for name in SPLITS
+            }
+        )
+
+    def counts_by_composition(self) -> dict[str, dict[str, int]]:
+        """Number of frames per composition and part."""
+        counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SPLITS, 0))
+        for name in SPLITS:
+            for frame in self.part(name):
+                counts[frame.composition][name] += 1
+        return dict(sorted(counts.items()))
+
+    def parents_by_split(self) -> dict[str, list[str]]:
+        """Parents of each part, sorted."""
+        return {name: sorted({frame.parent_id for frame in self.part(name)}) for name in SPLITS}
+
+
+def build_dataset(
+    frames: Sequence[LabelledFrame], *, valid_fraction: float, test_fraction: float, batch_size: int, seed: int
+) -> Dataset:
+    """Split labelled frames by parent and check the result.
+
+    Parameters
+    ----------
+    frames : sequence of LabelledFrame
+        All accepted labels, of one level of theory.
+    valid_fraction, test_fraction : float
+        Shares of the parents (not of the frames).
+    batch_size : int
+        Smallest admissible training set: MACE drops incomplete batches without a word.
+    seed : int
+        Seed of the split.
+
+    Returns
+    -------
+    Dataset
+        The three parts.
+
+    Raises
+    ------
+    InputError
+        If a frame has no parent, or one structure is in two parts.
+    InsufficientDataError
+        If there are fewer than three parents or fewer training frames than a batch.
+    """
+    orphans = [frame.key for frame in frames if not frame.parent_id]
+    if orphans:
+        raise InputError(
+            f"{len(orphans)} labels have no parent_id (first: {orphans[0]}), so they cannot be split without leakage; "
+            "label structures through SampleMaker, or give each family of structures its own parent_id"
+        )
+    parents = {frame.parent_id: frame.composition for frame in frames}
+    split = split_parents(parents, valid_fraction=valid_fraction, test_fraction=test_fraction, seed=seed)
+    parts = {name: tuple(f for f in frames if f.parent_id in split[name]) for name in SPLITS}
+    dataset = Dataset(train=parts[TRAIN], valid=parts[VALID], test=parts[TEST])
+    refuse_duplicates(dataset)
+    refuse_small(len(dataset.train), batch_size)
+    return dataset
+
+
+def split_parents(
+    parents: Mapping[str, str], *, valid_fraction: float, test_fraction: float, seed: int
+) -> dict[str, list[str]]:
+    """Divide parents into training, validation and test.
+
+    Validation and test parents are drawn one by one, in turn. A draw prefers, in this order, a composition that
+    keeps a training parent, one that is not yet represented in that part, and one with many parents left; what
+    is still equal is decided by the seed. So every composition stays in the training set as long as it can.
+
+    Parameters
+    ----------
+    parents : mapping
+        Composition label of each parent.
+    valid_fraction, test_fraction : float
+        Shares of the parents; each part gets at least one parent.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    dict
+        Sorted parents of ``train``, ``valid`` and ``test``.
+
+    Raises
+    ------
+    InsufficientDataError
+        If there are fewer than three parents.
+    """
+    if len(parents) < MIN_PARENTS:
+        raise InsufficientDataError(
+            f"{len(parents)} parent orderings cannot fill a training, a validation and a test set without leakage; "
+            f"at least {MIN_PARENTS} are needed: raise sampling.parents_per_composition or add grid points"
+        )
+    rng = np.random.default_rng(seed)
+    left = {name: list(rng.permutation(members)) for name, members in _by_composition(parents).items()}
+    rank = {name: int(order) for name, order in zip(left, rng.permutation(len(left)), strict=True)}
+    largest = (len(parents) - 1) // 2
+    wanted = {
+        part: min(max(1, round(fraction * len(parents))), largest)
+        for part, fraction in ((TEST, test_fraction), (VALID, valid_fraction))
+    }
+    drawn: dict[str, list[str]] = {TEST: [], VALID: []}
+    used: dict[str, Counter[str]] = {TEST: Counter(), VALID: Counter()}
+    for turn in range(max(wanted.values())):
+        for part in (TEST, VALID):
+            if turn < wanted[part]:
+                chosen = max(left, key=lambda name: _preference(len(left[name]), used[part][name], rank[name]))  # noqa: B023
+                drawn[part].append(str(left[chosen].pop()))
+                used[part][chosen] += 1
+    train = sorted(str(parent) for members in left.values() for parent in members)
+    return {TRAIN: train, VALID: sorted(drawn[VALID]), TEST: sorted(drawn[TEST])}
+
+
+def _preference(parents_left: int, parents_used: int, rank: int) -> tuple[bool, bool, int, int, int]:
+    return (parents_left > 0, parents_left > 1, -parents_used, parents_left, rank)
+
+
+def _by_composition(parents: Mapping[str, str]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = defaultdict(list)
+    for parent in sorted(parents):
+        grouped[parents[parent]].append(parent)
+    return dict(sorted(grouped.items()))
+
+
+def refuse_duplicates(dataset: Dataset) -> None:
+    """Check that no structure is in two parts.
+
+    Raises
+    ------
+    InputError
+        Naming the two labels.
+    """
+    seen: dict[str, tuple[str, LabelledFrame]] = {}
+    for name in SPLITS:
+        for frame in dataset.part(name):
+            other_name, other = seen.setdefault(frame.fingerprint, (name, frame))
+            if other_name != name:
+                raise InputError(
+                    f"label {frame.key} (parent {frame.parent_id}, {name}) is the same structure as label {other.key} "
+                    f"(parent {other.parent_id}, {other_name}): the {name} errors would be worthless. Give frames of "
+                    "one ordering one parent_id, or remove the copy"
+                )
+
+
+def refuse_small(n_train: int, batch_size: int) -> None:
+    """Check that the training set fills a batch.
+
+    Raises
+    ------
+    InsufficientDataError
+        If it does not.
+    """
+    if n_train < batch_size:
+        raise InsufficientDataError(
+            f"{n_train} training structures do not fill one batch of {batch_size}: MACE would train on nothing. "
+            "Lower training.batch_size, raise sampling.frames, or see why labels were refused"
+        )
+
+
+def nested_subset(frames: Sequence[LabelledFrame], fraction: float, seed: int) -> list[LabelledFrame]:
+    """Part of the training set, for learning curves; a smaller fraction's subset is inside a larger one's.
+
+    The frames of each parent are shuffled and the parents take turns, so that small subsets still hold all of them.
+
+    Parameters
+    ----------
+    frames : sequence of LabelledFrame
+        The training set.
+    fraction : float
+        Share to keep, in (0, 1].
+    seed : int
+        Seed of the order.
+
+    Returns
+    -------
+    list of LabelledFrame
+        At least one frame, in the order of ``frames``.
+
+    Raises
+    ------
+    InputError
+        If the fraction is outside (0, 1].
+    """
+    if not 0.0 < fraction <= 1.0:
+        raise InputError(f"train_fraction is {fraction}; it must be above 0 and at most 1")
+    rng = np.random.default_rng(seed)
+    by_parent: dict[str, list[int]] = defaultdict(list)
+    for index in rng.permutation(len(frames)).tolist():
+        by_parent[frames[index].parent_id].append(index)
+    turns = {index: turn for members in by_parent.values() for turn, index in enumerate(members)}
+    parent_rank = {parent: rank for rank, parent in enumerate(rng.permutation(sorted(by_parent)).tolist())}
+    order = sorted(turns, key=lambda index: (turns[index], parent_rank[frames[index].parent_id]))
+    kept = sorted(order[: max(1, round(fraction * len(frames)))])
+    return [frames[index] for index in kept]
+
+
+def frames_to_extxyz(frames: Sequence[LabelledFrame]) -> str:
+    """Extended XYZ text with ``REF_energy``, ``REF_forces`` and ``REF_stress`` (3x3, eV/A^3), as MACE reads it."""
+    images = []
+    for frame in frames:
+        atoms = Atoms(numbers=frame.atoms.numbers, positions=frame.atoms.positions, cell=frame.atoms.cell, pbc=True)
+        atoms.info = {
+            ENERGY_KEY: float(frame.energy_eV),
+            STRESS_KEY: np.asarray(frame.stress_eV_per_A3, dtype=float),
+            "label_key": frame.key,
+            "parent_id": frame.parent_id,
+            "composition": frame.composition,
+        }
+        atoms.arrays[FORCES_KEY] = np.asarray(frame.forces_eV_per_A, dtype=float)
+        images.append(atoms)
+    return structures_to_extxyz(images)
+
+
+def structures_to_extxyz(images: Sequence[Atoms]) -> str:
+    """Extended XYZ text of structures with whatever information they carry."""
+    buffer = io.StringIO()
+    if images:
+        write(buffer, list(images), format="extxyz", write_results=False)
+    return buffer.getvalue()
+
+
+def frames_from_extxyz(text: str) -> list[LabelledFrame]:
+    """Inverse of :func:`frames_to_extxyz`.
+
+    Raises
+    ------
+    InputError
+        If a structure lacks a label.
+    """
+    if not text.strip():
+        return []
+    frames = []
+    for number, atoms in enumerate(read(io.StringIO(text), index=":", format="extxyz")):
+        info, arrays = atoms.info, atoms.arrays
+        missing = [key for key in (ENERGY_KEY, STRESS_KEY) if key not in info]
+        missing += [] if FORCES_KEY in arrays else [FORCES_KEY]
+        if missing:
+            raise InputError(f"structure {number} of the extended XYZ text lacks {', '.join(missing)}; label it first")
+        frames.append(
+            LabelledFrame(
+                key=str(info.get("label_key", number)),
+                parent_id=str(info.get("parent_id", "")),
+                composition=str(info.get("composition", atoms.get_chemical_formula(empirical=True))),
+                atoms=Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True),
+                energy_eV=float(info[ENERGY_KEY]),
+                forces_eV_per_A=np.asarray(arrays[FORCES_KEY], dtype=float),
+                stress_eV_per_A3=np.asarray(info[STRESS_KEY], dtype=float).reshape(3, 3),
+            )
+        )
+    return frames

@@ -1,0 +1,310 @@
+"""Compare a finished training with what was asked for; any difference refuses the model.
+
+Three witnesses are heard: the objects of the training loop, MACE's log and results, and the saved model file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from superionic.errors import TrainingCheckError
+from superionic.stages import TrainingMode
+from superionic.training.mace_command import HEAD, HUBER_DELTA, REPLAY_HEAD, TrainingRequest
+from superionic.training.mace_log import CHECKED_LABELS, MaceLog, ValidationRecord
+from superionic.training.metrics import Errors, Evaluation, errors_between
+
+RELATIVE = 1e-6
+E0_TOLERANCE_eV = {"float32": 1e-3, "float64": 1e-6}
+"""Absolute, for E0s of up to some 1e4 eV in the precision of the model."""
+REPLAY_TOLERANCE = {"float32": (0.5, 1.0, 0.05), "float64": (0.01, 0.01, 0.001)}
+"""Errors of the replay head before training, meV/atom, meV/A, meV/A^3: it must reproduce its own pseudo-labels."""
+REPRODUCTION = 0.02
+REPRODUCTION_FLOOR = 0.05
+OFFSET_LIMIT_meV_per_atom = 1000.0
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a saved model file says about itself.
+
+    Attributes
+    ----------
+    heads : list of str
+        Heads in the order of the file.
+    atomic_numbers : list of int
+        Elements that the model knows.
+    e0s_eV : dict
+        E0 per head and atomic number, eV.
+    r_max_A : float
+        Radial cutoff, A.
+    dtype : str
+        Floating point type of the weights.
+    n_parameters : int
+        Number of weights.
+    finite : bool
+        Whether all weights are finite.
+    """
+
+    heads: list[str]
+    atomic_numbers: list[int]
+    e0s_eV: dict[str, dict[int, float]]
+    r_max_A: float
+    dtype: str
+    n_parameters: int
+    finite: bool
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> ModelFacts:
+        """Facts from JSON, in which all keys are text."""
+        e0s = {head: {int(z): float(e) for z, e in row.items()} for head, row in plain["e0s_eV"].items()}
+        return cls(**{**plain, "e0s_eV": e0s})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known about a finished training.
+
+    Attributes
+    ----------
+    effective : mapping
+        Hyper-parameters in the objects of the training loop.
+    stop_reason : str
+        ``patience`` or ``max_epochs``.
+    log : MaceLog
+        MACE's log.
+    history : sequence of ValidationRecord
+        MACE's results.
+    model : ModelFacts
+        The saved model, read back.
+    e0s_eV : mapping
+        E0s that the new head was to get, per atomic number.
+    foundation : ModelFacts, optional
+        The foundation.
+    foundation_head : str
+        Head of the foundation that was tuned.
+    """
+
+    effective: Mapping[str, Any]
+    stop_reason: str
+    log: MaceLog
+    history: Sequence[ValidationRecord]
+    model: ModelFacts
+    e0s_eV: Mapping[int, float]
+    foundation: ModelFacts | None = None
+    foundation_head: str = ""
+
+
+@dataclass
+class Findings:
+    """Differences between request and result, in words."""
+
+    differences: list[str] = field(default_factory=list)
+
+    def equal(self, what: str, asked: object, found: object) -> None:
+        """Note a difference of values that must be the same."""
+        if asked != found:
+            self.differences.append(f"{what}: asked {asked}, found {found}")
+
+    def close(self, what: str, asked: float, found: float | None, tolerance: float = 0.0) -> None:
+        """Note a difference of numbers beyond rounding or a tolerance."""
+        if found is None or not math.isclose(asked, found, rel_tol=RELATIVE, abs_tol=tolerance):
+            self.differences.append(f"{what}: asked {asked:g}, found {'nothing' if found is None else f'{found:.10g}'}")
+
+    def true(self, condition: bool, message: str) -> None:
+        """Note a condition that does not hold."""
+        if not condition:
+            self.differences.append(message)
+
+    def refuse(self, subject: str) -> None:
+        """Raise if anything was noted.
+
+        Raises
+        ------
+        TrainingCheckError
+            Naming every difference.
+        """
+        if self.differences:
+            raise TrainingCheckError(
+                f"{subject} is refused, because it is not what was asked for: {'; '.join(self.differences)}. "
+                "Look at the log of the training named below or change the settings under `training:`"
+            )
+
+
+def check_training(request: TrainingRequest, evidence: Evidence) -> None:
+    """Refuse a training whose result differs from the request.
+
+    Parameters
+    ----------
+    request : TrainingRequest
+        What was asked for.
+    evidence : Evidence
+        What the run, its log and the saved model say.
+
+    Raises
+    ------
+    TrainingCheckError
+        Naming every difference.
+    """
+    findings = Findings()
+    findings.true(evidence.log.finished, "the log does not end with Done: the run was cut off")
+    _check_optimiser(findings, request, evidence)
+    _check_data(findings, request, evidence)
+    _check_model(findings, request, evidence)
+    _check_epochs(findings, request, evidence)
+    _check_start(findings, request, evidence)
+    findings.refuse("the trained model")
+
+
+def _check_optimiser(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
+    settings, used, log = request.settings, evidence.effective, evidence.log
+    rates = [*used["learning_rates"], *log.learning_rates]
+    findings.true(bool(log.learning_rates), "learning rate: the log names none")
+    for rate in sorted({rate for rate in rates if not math.isclose(rate, settings.learning_rate, rel_tol=RELATIVE)}):
+        findings.close("learning rate", settings.learning_rate, rate)
+    findings.close("EMA decay (training loop)", settings.ema_decay, used["ema_decay"])
+    findings.close("EMA decay (log)", settings.ema_decay, log.ema_decay)
+    findings.equal("batch size (training loop)", settings.batch_size, used["batch_size"])
+    findings.equal("batch size (log)", settings.batch_size, log.batch_size)
+    findings.equal("loss", "UniversalLoss", log.loss)
+    weights = settings.weights
+    asked = {"energy_weight": weights.energy, "forces_weight": weights.forces, "stress_weight": weights.stress}
+    for name, weight in asked.items():
+        findings.close(f"{name} (training loop)", weight, used[name], tolerance=1e-3)
+        findings.close(f"{name} (log)", weight, log.loss_weights.get(name), tolerance=1e-3)
+    findings.close("huber_delta", HUBER_DELTA, used["huber_delta"])
+    findings.equal("scheduler_patience", settings.scheduler_patience, used["scheduler_patience"])
+    findings.equal("max_epochs", settings.max_epochs, used["max_epochs"])
+    findings.equal("patience", settings.patience, used["patience"])
+    findings.equal("threads", request.threads, used.get("threads", request.threads))
+
+
+def _check_data(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
+    used, log = evidence.effective, evidence.log
+    multihead = request.settings.mode is TrainingMode.MULTIHEAD
+    findings.equal("heads (log)", sorted(request.heads), sorted(log.heads))
+    findings.equal("multi-head mode", multihead, log.multihead)
+    for head, (n_train, n_valid) in request.counts().items():
+        kind = "replay structures" if head == REPLAY_HEAD else "labelled structures"
+        findings.equal(f"training {kind} of head {head} (training loop)", n_train, used["n_train"].get(head))
+        findings.equal(f"validation {kind} of head {head} (training loop)", n_valid, used["n_valid"].get(head))
+        findings.equal(f"training {kind} of head {head} (log)", n_train, log.sizes.get(head))
+        found = log.label_counts.get(head, {})
+        for part, n_structures in (("train", n_train), ("valid", n_valid)):
+            for label in CHECKED_LABELS:
+                counted = found.get(part, {}).get(label)
+                findings.equal(f"{label} labels of head {head} in {part} (log)", n_structures, counted)
+
+
+def _check_model(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
+    model, settings, foundation = evidence.model, request.settings, evidence.foundation
+    findings.equal("heads of the saved model", request.heads, model.heads)
+    findings.equal("precision of the saved model", settings.dtype, model.dtype)
+    findings.true(model.finite, "the saved model has weights that are not finite: the training diverged")
+    if foundation is not None:
+        findings.equal("elements of the saved model", foundation.atomic_numbers, model.atomic_numbers)
+        findings.close("cutoff of the saved model, A", foundation.r_max_A, model.r_max_A)
+        if REPLAY_HEAD in request.heads:
+            replay_e0s = foundation.e0s_eV[evidence.foundation_head]
+            _check_e0s(findings, REPLAY_HEAD, replay_e0s, model, settings.dtype)
+    else:
+        findings.close("cutoff of the saved model, A", settings.scratch.r_max_A, model.r_max_A)
+    _check_e0s(findings, HEAD, evidence.e0s_eV, model, settings.dtype)
+    for number, energy in evidence.log.e0s_eV.get(HEAD, {}).items():
+        asked = evidence.e0s_eV.get(number, math.nan)
+        findings.close(f"E0 of element {number} in head {HEAD} (log), eV", asked, energy, tolerance=1e-6)
+
+
+def _check_e0s(
+    findings: Findings, head: str, asked: Mapping[int, float], model: ModelFacts, dtype: str
+) -> None:
+    found = model.e0s_eV.get(head, {})
+    for number in model.atomic_numbers:
+        what = f"E0 of element {number} in head {head} of the saved model, eV"
+        findings.close(what, asked.get(number, math.nan), found.get(number), tolerance=E0_TOLERANCE_eV[dtype])
+
+
+def _check_epochs(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
+    losses = {record.epoch: record.loss for record in evidence.history if record.head == HEAD and record.epoch >= 0}
+    findings.true(all(map(math.isfinite, losses.values())), "validation loss is not finite: the training diverged")
+    findings.equal("validated epochs", list(range(len(losses))), sorted(losses))
+    if not losses or findings.differences:
+        return
+    best = min(losses, key=lambda epoch: (losses[epoch], epoch))
+    findings.equal("epoch of the saved weights (best validation loss)", best, evidence.log.best_epoch)
+    if evidence.stop_reason == "patience":
+        findings.equal("epochs without improvement at the early stop", request.settings.patience, len(losses) - 1 - best)
+    else:
+        findings.equal("epochs of a run that was not stopped early", request.settings.max_epochs, len(losses))
+
+
+def _check_start(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
+    start = {record.head: record for record in evidence.history if record.epoch < 0}
+    for head in request.heads:
+        findings.true(head in start, f"the results hold no initial errors of head {head}")
+    if REPLAY_HEAD in start and REPLAY_HEAD in request.heads:
+        found = start[REPLAY_HEAD]
+        limits = REPLAY_TOLERANCE[request.settings.dtype]
+        values = (found.energy_rmse_meV_per_atom, found.force_rmse_meV_per_A, found.stress_rmse_meV_per_A3)
+        units = ("meV/atom", "meV/A", "meV/A^3")
+        for value, limit, unit in zip(values, limits, units, strict=True):
+            findings.true(
+                value <= limit,
+                f"pseudo-labels: before training the replay head misses its own labels by {value:g} {unit} "
+                f"(at most {limit:g}), so they are not the foundation's or its weights were not loaded",
+            )
+    if HEAD in start and evidence.foundation is not None:
+        offset = start[HEAD].energy_rmse_meV_per_atom
+        findings.true(
+            offset <= OFFSET_LIMIT_meV_per_atom,
+            f"E0s: the new head starts {offset:g} meV/atom off its labels, so its E0s do not belong to their level "
+            "of theory",
+        )
+
+
+def check_saved_weights(history: Sequence[ValidationRecord], best_epoch: int, found: Errors) -> None:
+    """Check that the saved file holds the weights whose validation errors were reported for the best epoch.
+
+    Parameters
+    ----------
+    history : sequence of ValidationRecord
+        MACE's own validation.
+    best_epoch : int
+        Epoch of the saved weights.
+    found : Errors
+        Errors of the saved file on the same validation set, by superionic's evaluation.
+
+    Raises
+    ------
+    TrainingCheckError
+        If the two differ by more than 2 %.
+    """
+    reported = [record for record in history if record.head == HEAD and record.epoch == best_epoch]
+    findings = Findings()
+    findings.true(bool(reported), f"the results hold no validation of epoch {best_epoch}")
+    for record in reported:
+        for name in ("energy_rmse_meV_per_atom", "force_rmse_meV_per_A", "stress_rmse_meV_per_A3"):
+            asked, got = getattr(record, name), getattr(found, name)
+            same = math.isclose(asked, got, rel_tol=REPRODUCTION, abs_tol=REPRODUCTION_FLOOR)
+            findings.true(same, f"validation {name} of the saved model: MACE reported {asked:g}, the file gives {got:g}")
+    findings.refuse("the saved model file")
+
+
+def check_production_model(tuned: Evaluation, production: Evaluation, facts: ModelFacts, dtype: str) -> None:
+    """Check that the one-head file for production gives the same energies and forces as the trained one.
+
+    Raises
+    ------
+    TrainingCheckError
+        If it does not.
+    """
+    findings = Findings()
+    findings.equal("heads of the production file", [HEAD], facts.heads)
+    difference = errors_between(tuned, production)
+    limits = REPLAY_TOLERANCE[dtype]
+    values = (difference.energy_rmse_meV_per_atom, difference.force_rmse_meV_per_A, difference.stress_rmse_meV_per_A3)
+    for value, limit in zip(values, limits, strict=True):
+        findings.true(value <= limit, f"the production file differs from the trained one by {value:g} (at most {limit:g})")
+    findings.refuse("the production model file")

@@ -1,0 +1,154 @@
+"""MACE model files inside the training process: load, evaluate, read back, reduce to one head.
+
+Everything that imports torch does so inside a function; only :mod:`superionic.training.mace_main` calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from superionic.errors import InputError
+from superionic.training.mace_check import ModelFacts
+from superionic.training.metrics import Evaluation
+
+DEFAULT_HEAD = "Default"
+
+
+@contextmanager
+def precision(dtype: str) -> Iterator[None]:
+    """Make ``float32`` or ``float64`` torch's default inside the block."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def load_model(path: Path, dtype: str, device: str) -> Any:  # noqa: ANN401 (torch modules are untyped here)
+    """Load a model file, which is a pickle: the caller has checked where it comes from."""
+    import mace  # noqa: F401 (before anything that imports e3nn)
+    import torch
+
+    model = torch.load(path, map_location=device, weights_only=False)
+    return model.to(getattr(torch, dtype)).eval()
+
+
+def heads_of(model: Any) -> list[str]:  # noqa: ANN401
+    """Heads of a model; old files without any have one called ``Default``."""
+    return list(getattr(model, "heads", None) or [DEFAULT_HEAD])
+
+
+def foundation_head(model: Any, wanted: str | None) -> str:  # noqa: ANN401
+    """The head of the foundation that is tuned and that labels the replay structures.
+
+    Raises
+    ------
+    InputError
+        If the wanted head does not exist, or there are several and none is named.
+    """
+    heads = heads_of(model)
+    if wanted is None and len(heads) == 1:
+        return heads[0]
+    if wanted not in heads:
+        raise InputError(f"the foundation has the heads {heads}, and {wanted!r} is none of them; name one of them")
+    return wanted
+
+
+def evaluate(model: Any, structures: Sequence[Atoms], head: str, dtype: str, batch_size: int) -> Evaluation:  # noqa: ANN401
+    """Energies, forces and stresses of structures from one head of a model.
+
+    Raises
+    ------
+    InputError
+        If a structure holds an element that the model does not know.
+    """
+    from mace.tools import torch_geometric
+
+    numbers = [int(z) for z in model.atomic_numbers]
+    unknown = {int(z) for atoms in structures for z in atoms.numbers} - set(numbers)
+    if unknown:
+        raise InputError(
+            f"the model does not know the elements with atomic numbers {sorted(unknown)}, which occur in the "
+            "structures; choose a foundation or a replay set that fits the system"
+        )
+    device = next(model.parameters()).device
+    energies, forces, stresses = [np.zeros(0)], [np.zeros((0, 3))], [np.zeros((0, 3, 3))]
+    with precision(dtype), _frozen(model):
+        graphs = [_graph(atoms, model, numbers, head) for atoms in structures]
+        for batch in torch_geometric.dataloader.DataLoader(graphs, batch_size=batch_size, shuffle=False):
+            out = model(batch.to(device).to_dict(), compute_stress=True)
+            energies.append(_array(out["energy"]))
+            forces.append(_array(out["forces"]))
+            stresses.append(_array(out["stress"]))
+    return Evaluation(
+        energies_eV=np.concatenate(energies),
+        forces_eV_per_A=np.concatenate(forces),
+        stresses_eV_per_A3=np.concatenate(stresses),
+        n_atoms=np.array([len(atoms) for atoms in structures], dtype=np.int64),
+    )
+
+
+def _graph(atoms: Atoms, model: Any, numbers: list[int], head: str) -> Any:  # noqa: ANN401
+    from mace import data
+    from mace.tools import AtomicNumberTable
+
+    config = data.config_from_atoms(atoms, head_name=head)
+    return data.AtomicData.from_config(
+        config, z_table=AtomicNumberTable(numbers), cutoff=float(model.r_max), heads=heads_of(model)
+    )
+
+
+def _array(tensor: Any) -> np.ndarray:  # noqa: ANN401
+    return np.asarray(tensor.detach().cpu().numpy(), dtype=float)
+
+
+@contextmanager
+def _frozen(model: Any) -> Iterator[None]:  # noqa: ANN401
+    # gradients with respect to the weights are not needed and cost time
+    before = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    for parameter, _ in before:
+        parameter.requires_grad_(requires_grad=False)
+    try:
+        yield
+    finally:
+        for parameter, state in before:
+            parameter.requires_grad_(requires_grad=state)
+
+
+def read_facts(path: Path) -> ModelFacts:
+    """Read back from a saved model file what the checks need to know."""
+    import mace  # noqa: F401 (before anything that imports e3nn)
+    import torch
+
+    model = torch.load(path, map_location="cpu", weights_only=False)
+    heads, numbers = heads_of(model), [int(z) for z in model.atomic_numbers]
+    e0s = model.atomic_energies_fn.atomic_energies.detach().double().reshape(len(heads), -1).tolist()
+    parameters = list(model.parameters())
+    return ModelFacts(
+        heads=heads,
+        atomic_numbers=numbers,
+        e0s_eV={head: dict(zip(numbers, row, strict=True)) for head, row in zip(heads, e0s, strict=True)},
+        r_max_A=float(model.r_max),
+        dtype=str(parameters[0].dtype).removeprefix("torch."),
+        n_parameters=sum(int(parameter.numel()) for parameter in parameters),
+        finite=all(bool(torch.isfinite(parameter).all()) for parameter in parameters),
+    )
+
+
+def write_single_head(model: Any, head: str, path: Path, dtype: str) -> None:  # noqa: ANN401
+    """Write a model that has this head only, for production and for tools that know no heads."""
+    import torch
+    from mace.tools.scripts_utils import remove_pt_head
+
+    with precision(dtype):
+        single = remove_pt_head(model, head) if len(heads_of(model)) > 1 else model
+    torch.save(single.to("cpu"), path)

@@ -1,0 +1,135 @@
+"""What superionic changes in a run of `mace_run_train`, and how it sees what the run really uses.
+
+Three things, each for a fault of mace-torch 0.3.16 (docs/methods/training.md): patience ends the training, a diverging
+training ends at once, and the E0s of a naively tuned model are the ones that were asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+PATIENCE_LINE = "Stopping optimization after"
+NOT_FINITE = re.compile(r"\bloss=\s*[+-]?(nan|inf)\b", re.IGNORECASE)
+
+
+class PatienceReachedError(Exception):
+    """The validation loss has not improved for the whole patience."""
+
+
+class DivergedError(Exception):
+    """The validation loss is not a finite number."""
+
+
+class TrainingWatch(logging.Filter):
+    """Filter of the root logger, through which MACE reports: turns two of its lines into exceptions."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, unless it tells that the training should end.
+
+        Raises
+        ------
+        PatienceReachedError
+            MACE says that it stops, which in a single process it would not do.
+        DivergedError
+            A validation loss is not finite; MACE would save that model as its best one.
+        """
+        message = record.getMessage()
+        if message.startswith(PATIENCE_LINE) and "Stage Two" not in message:
+            raise PatienceReachedError(message)
+        if NOT_FINITE.search(message):
+            raise DivergedError(message)
+        return True
+
+
+@dataclass
+class Observed:
+    """What a run of `mace_run_train` really used, taken from its own objects.
+
+    Attributes
+    ----------
+    stop_reason : str
+        ``patience``, ``max_epochs`` or ``diverged``.
+    effective : dict
+        Hyper-parameters of the optimiser, the loss, the loaders and the scheduler.
+    message : str
+        The line on which a diverging run was ended.
+    """
+
+    stop_reason: str = ""
+    effective: dict[str, Any] = field(default_factory=dict)
+    message: str = ""
+
+
+@contextmanager
+def patched_mace(observed: Observed) -> Iterator[None]:
+    """Run `mace.cli.run_train` inside this block to have it watched and mended."""
+    import mace.cli.run_train as run_train
+    import mace.tools.model_script_utils as model_utils
+
+    train, load_foundation = run_train.tools.train, model_utils.load_foundations_elements
+
+    def watched_train(**objects: Any) -> None:  # noqa: ANN401
+        observed.effective = effective_settings(objects)
+        observed.stop_reason = "max_epochs"
+        root, watch = logging.getLogger(), TrainingWatch()
+        root.addFilter(watch)
+        try:
+            train(**objects)
+        except PatienceReachedError:
+            observed.stop_reason = "patience"
+        except DivergedError as error:
+            observed.stop_reason, observed.message = "diverged", str(error)
+            raise
+        finally:
+            root.removeFilter(watch)
+            rates = {float(group["lr"]) for group in objects["optimizer"].param_groups}
+            observed.effective["final_learning_rate"] = max(rates)
+        logging.getLogger().info("superionic: training ended by %s", observed.stop_reason)
+
+    def load_and_keep_e0s(model: Any, foundation: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        asked = model.atomic_energies_fn.atomic_energies.clone()
+        loaded = load_foundation(model, foundation, *args, **options)
+        kept = loaded.atomic_energies_fn.atomic_energies
+        kept.copy_(asked.to(kept))
+        return loaded
+
+    run_train.tools.train = watched_train
+    model_utils.load_foundations_elements = load_and_keep_e0s
+    try:
+        yield
+    finally:
+        run_train.tools.train = train
+        model_utils.load_foundations_elements = load_foundation
+
+
+def effective_settings(objects: dict[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters in the objects that MACE's training loop is called with."""
+    loss, scheduler, ema = objects["loss_fn"], objects["lr_scheduler"].lr_scheduler, objects["ema"]
+    groups, loader = objects["optimizer"].param_groups, objects["train_loader"]
+    heads = list(objects["valid_loaders"])
+    return {
+        "learning_rates": sorted({float(group["lr"]) for group in groups}),
+        "weight_decays": sorted({float(group["weight_decay"]) for group in groups}),
+        "optimizer": type(objects["optimizer"]).__name__,
+        "ema_decay": None if ema is None else float(ema.decay),
+        "loss": type(loss).__name__,
+        "energy_weight": float(loss.energy_weight),
+        "forces_weight": float(loss.forces_weight),
+        "stress_weight": float(loss.stress_weight),
+        "huber_delta": float(loss.huber_delta),
+        "batch_size": int(loader.batch_size),
+        "n_train": dict(zip(heads, (len(part) for part in loader.dataset.datasets), strict=True)),
+        "n_valid": {head: len(valid.dataset) for head, valid in objects["valid_loaders"].items()},
+        "scheduler": type(scheduler).__name__,
+        "scheduler_patience": int(scheduler.patience),
+        "scheduler_factor": float(scheduler.factor),
+        "max_epochs": int(objects["max_num_epochs"]),
+        "patience": int(objects["patience"]),
+        "max_grad_norm": objects["max_grad_norm"],
+        "device": str(objects["device"]),
+    }

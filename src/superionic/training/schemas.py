@@ -1,0 +1,113 @@
+"""Documents of the training stage."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from superionic.documents import BaseDoc, Blob, Document
+from superionic.potentials.schemas import PotentialRef
+
+
+class Split(StrEnum):
+    """Parts of a data set; no parent ordering is in two of them."""
+
+    TRAIN = "train"
+    VALID = "valid"
+    TEST = "test"
+
+
+class DatasetDoc(BaseDoc):
+    """Labelled structures of one level of theory, split by parent ordering."""
+
+    level_of_theory: str = Field(description="level of theory of all labels")
+    content_hash: str = Field(description="hash of structures and labels")
+    counts: dict[str, int] = Field(description="structures per split")
+    counts_by_composition: dict[str, dict[str, int]] = Field(description="structures per composition and split")
+    parents_by_split: dict[str, list[str]] = Field(description="parent orderings of each split")
+    label_keys: list[str] = Field(description="keys of the labels in the set")
+    requested_labels: int = Field(description="labels that were asked for")
+    refused_by_cause: dict[str, int] = Field(default={}, description="labels left out, by cause")
+    train_extxyz: str = Field(description="training frames, extended XYZ with REF_ keys (store: data)", repr=False)
+    valid_extxyz: str = Field(description="validation frames (store: data)", repr=False)
+    test_extxyz: str = Field(description="test frames (store: data)", repr=False)
+
+
+class ErrorRow(Document):
+    """Errors of one model on one set of structures."""
+
+    model: str = Field(description="foundation or tuned")
+    split: str = Field(description="train, valid, test or replay")
+    group: str = Field("all", description="composition label, or all")
+    n_structures: int = Field(description="number of structures")
+    energy_rmse_meV_per_atom: float = Field(description="RMSE of the energy, meV/atom")
+    energy_mae_meV_per_atom: float = Field(description="mean absolute error of the energy, meV/atom")
+    force_rmse_meV_per_A: float = Field(description="RMSE of the force components, meV/A")
+    force_mae_meV_per_A: float = Field(description="mean absolute error of the force components, meV/A")
+    stress_rmse_meV_per_A3: float = Field(description="RMSE of the stress components, meV/A^3")
+    energy_shifted: bool = Field(
+        False,
+        description="whether per-element energy offsets were fitted first (foundation at another level of theory)",
+    )
+
+
+class EpochRecord(Document):
+    """One line of the training history of one head."""
+
+    epoch: int = Field(description="epoch; -1 is the state before training")
+    head: str = Field(description="head: pt_head is the replay head")
+    loss: float = Field(description="validation loss")
+    energy_rmse_meV_per_atom: float = Field(description="validation RMSE of the energy, meV/atom")
+    force_rmse_meV_per_A: float = Field(description="validation RMSE of the forces, meV/A")
+
+
+class Parity(Document):
+    """Reference against predicted values on the test set."""
+
+    energy_reference_eV_per_atom: list[float] = Field(description="reference energies per atom, eV")
+    energy_predicted_eV_per_atom: list[float] = Field(description="predicted energies per atom, eV")
+    force_reference_eV_per_A: list[float] = Field(description="reference force components (a seeded sample), eV/A")
+    force_predicted_eV_per_A: list[float] = Field(description="predicted force components, eV/A")
+    stress_reference_eV_per_A3: list[float] = Field(description="reference stress components, eV/A^3")
+    stress_predicted_eV_per_A3: list[float] = Field(description="predicted stress components, eV/A^3")
+
+
+class ModelDoc(BaseDoc):
+    """A trained potential with its checks and errors."""
+
+    potential: PotentialRef = Field(description="how to load it")
+    mode: str = Field(description="multihead, naive or scratch")
+    foundation: PotentialRef | None = Field(description="what it was tuned from; None from scratch")
+    train_fraction: float = Field(1.0, description="share of the training set that was used")
+    n_train: int = Field(description="training structures of the new head")
+    command: list[str] = Field(description="arguments given to mace_run_train")
+    requested: dict[str, Any] = Field(description="hyper-parameters asked for")
+    effective: dict[str, Any] = Field(description="hyper-parameters read back from the log and the saved model")
+    epochs_run: int = Field(description="epochs trained")
+    best_epoch: int = Field(description="epoch of the saved weights")
+    stopped_early: bool = Field(description="whether patience ended the training")
+    history: list[EpochRecord] = Field(description="validation history")
+    errors: list[ErrorRow] = Field(description="errors per model, split and composition")
+    parity_foundation: Parity | None = Field(None, description="foundation on the test set (store: data)")
+    parity_tuned: Parity | None = Field(None, description="tuned model on the test set (store: data)")
+    elements: list[str] = Field(description="elements the model covers")
+    label_level_of_theory: str = Field(description="level of theory of its labels")
+    model_blob: Blob = Field(description="the model file (store: models)")
+
+
+class LearningPoint(Document):
+    """Test errors of a model trained on a part of the training set."""
+
+    model_key: str = Field(description="key of the ModelDoc")
+    mode: str = Field(description="training mode")
+    n_train: int = Field(description="training structures")
+    energy_rmse_meV_per_atom: float = Field(description="test RMSE of the energy, meV/atom")
+    force_rmse_meV_per_A: float = Field(description="test RMSE of the forces, meV/A")
+    stress_rmse_meV_per_A3: float = Field(description="test RMSE of the stress, meV/A^3")
+
+
+class LearningCurveDoc(BaseDoc):
+    """Test errors against the number of training structures, on one fixed test set."""
+
+    points: list[LearningPoint] = Field(description="one per model, smallest training set first")
+    n_test: int = Field(description="structures of the test set")

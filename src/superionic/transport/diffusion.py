@@ -1,0 +1,378 @@
+"""From a trajectory to a diffusivity and a conductivity, each with an error and a verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from superionic.transport.checks import check_positive
+from superionic.transport.conductivity import nernst_einstein_factor
+from superionic.transport.displacement import Array, HostFrame, collective_coordinate, host_frame, msd_fft, msd_of
+from superionic.transport.estimator import (
+    Estimate,
+    LagCurves,
+    SlopeSamples,
+    Window,
+    WindowSettings,
+    collective_estimate,
+    find_window,
+    log_lags,
+    sample_slopes,
+    tracer_estimate,
+)
+from superionic.transport.hops import Hops, diffusivity_bound, find_hops
+from superionic.transport.integrity import FrameworkIntegrity, IntegritySettings, check_framework
+from superionic.transport.verdicts import Verdict
+from superionic.units import A2_PER_PS_IN_CM2_PER_S
+
+AXES = ("a", "b", "c")
+PLANES = ("ab", "ac", "bc")
+MIN_MOBILE = 3
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    """Settings of the transport analysis.
+
+    Attributes
+    ----------
+    window : WindowSettings
+        How the diffusive window is found.
+    integrity : IntegritySettings
+        Thresholds of the framework check.
+    hop_length_A : float
+        Typical distance between neighbouring sites of the mobile ion, in angstrom; used to count jumps.
+    coarse_time_ps : float
+        Time over which vibrations are averaged out before jumps are counted, in ps.
+    min_hops : int
+        Fewer jumps than this over the whole run give the verdict `too_few_hops` (30: shot noise of 18 %).
+    """
+
+    window: WindowSettings = field(default_factory=WindowSettings)
+    integrity: IntegritySettings = field(default_factory=IntegritySettings)
+    hop_length_A: float = 3.0
+    coarse_time_ps: float = 0.5
+    min_hops: int = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Diffusion:
+    """Transport numbers of one trajectory; every `_std` is the half width of the 68 % interval.
+
+    Values may be used when `verdict` is `ok`. With `not_diffusive` and `too_few_hops` the errors are widened so that
+    they reach both zero and the upper bound, and the bound is what the run has to say.
+
+    Attributes
+    ----------
+    mobile : str
+        Symbol of the mobile species.
+    mobile_count : int
+        Number of mobile ions.
+    charge_e : float
+        Charge per mobile ion in elementary charges.
+    temperature_K, time_step_ps, duration_ps, volume_A3 : float
+        Temperature, time between frames, length of the run analysed, and cell volume.
+    number_density_per_A3 : float
+        Mobile ions per A^3.
+    diffusivity_cm2_per_s, diffusivity_std_cm2_per_s : float
+        Tracer diffusivity in three dimensions.
+    diffusivity_interval68_cm2_per_s, diffusivity_interval95_cm2_per_s : tuple of float
+        Low and high end; never below zero.
+    diffusivity_upper_bound_cm2_per_s : float or None
+        95 % upper bound, where the verdict is `too_few_hops` or (unless the ions run away ballistically)
+        `not_diffusive`.
+    conductivity_S_per_cm, conductivity_std_S_per_cm : float
+        Nernst-Einstein with the tracer diffusivity (Haven ratio 1).
+    conductivity_interval95_S_per_cm : tuple of float
+        Low and high end.
+    diffusivity_axes_cm2_per_s, diffusivity_axes_std_cm2_per_s : numpy.ndarray, (3,)
+        u^T D u along the unit vectors u of a, b and c. In an oblique cell these are not orthogonal.
+    diffusivity_planes_cm2_per_s, diffusivity_planes_std_cm2_per_s : numpy.ndarray, (3,)
+        Mean of D over two orthogonal directions in the planes ab, ac and bc: (tr D - n^T D n) / 2 with n the normal.
+    conductivity_axes_S_per_cm, conductivity_axes_std_S_per_cm : numpy.ndarray, (3,)
+        Nernst-Einstein of the diffusivities along the axes.
+    conductivity_planes_S_per_cm, conductivity_planes_std_S_per_cm : numpy.ndarray, (3,)
+        Nernst-Einstein of the diffusivities in the planes.
+    diffusivity_collective_cm2_per_s, diffusivity_collective_std_cm2_per_s : float or None
+        Charge (collective) diffusivity; None when no error can be given.
+    haven_ratio, haven_ratio_std : float or None
+        Tracer over collective diffusivity; None when not determined (no window, or an error of 100 % and more).
+    n_hops : int
+        Jumps counted over all ions.
+    window_ps : tuple of float
+        First and last lag of the fit, in ps.
+    loglog_slope, loglog_slope_std : float
+        d ln MSD / d ln t in the window, and its standard error. Vibrations pull it below 1 for slow ions.
+    site_loglog_slope, site_loglog_slope_std : float
+        The same for the resting places of the ions, which is what the verdict judges; NaN without jumps.
+    verdict : Verdict
+        Whether the numbers may be used.
+    verdict_reason : str
+        Why, in words.
+    msd_time_ps, msd_tracer_A2, msd_collective_A2, msd_host_A2 : numpy.ndarray, (lags,)
+        All-origin curves for lags up to half of the run: per mobile ion, <|sum_i dr_i|^2> / N, and per host atom
+        (NaN without a host).
+    integrity : FrameworkIntegrity
+        State of the host lattice.
+    """
+
+    mobile: str
+    mobile_count: int
+    charge_e: float
+    temperature_K: float
+    time_step_ps: float
+    duration_ps: float
+    volume_A3: float
+    number_density_per_A3: float
+    diffusivity_cm2_per_s: float
+    diffusivity_std_cm2_per_s: float
+    diffusivity_interval68_cm2_per_s: tuple[float, float]
+    diffusivity_interval95_cm2_per_s: tuple[float, float]
+    diffusivity_upper_bound_cm2_per_s: float | None
+    conductivity_S_per_cm: float
+    conductivity_std_S_per_cm: float
+    conductivity_interval95_S_per_cm: tuple[float, float]
+    diffusivity_axes_cm2_per_s: Array
+    diffusivity_axes_std_cm2_per_s: Array
+    diffusivity_planes_cm2_per_s: Array
+    diffusivity_planes_std_cm2_per_s: Array
+    conductivity_axes_S_per_cm: Array
+    conductivity_axes_std_S_per_cm: Array
+    conductivity_planes_S_per_cm: Array
+    conductivity_planes_std_S_per_cm: Array
+    diffusivity_collective_cm2_per_s: float | None
+    diffusivity_collective_std_cm2_per_s: float | None
+    haven_ratio: float | None
+    haven_ratio_std: float | None
+    n_hops: int
+    window_ps: tuple[float, float]
+    loglog_slope: float
+    loglog_slope_std: float
+    site_loglog_slope: float
+    site_loglog_slope_std: float
+    verdict: Verdict
+    verdict_reason: str
+    msd_time_ps: Array
+    msd_tracer_A2: Array
+    msd_collective_A2: Array
+    msd_host_A2: Array
+    integrity: FrameworkIntegrity
+
+
+def analyze_trajectory(
+    positions_A: ArrayLike,
+    lattice_A: ArrayLike,
+    species: Sequence[str],
+    mobile: str,
+    time_step_ps: float,
+    temperature_K: float,
+    *,
+    charge_e: float = 1.0,
+    wrapped: bool = False,
+    discard_ps: float = 0.0,
+    settings: DiffusionSettings | None = None,
+) -> Diffusion:
+    """Diffusivity, conductivity, anisotropy, Haven ratio and framework check of one NVT trajectory.
+
+    Einstein relation on the all-origin MSD relative to the host, ordinary least squares in a detected window of lags;
+    the error is the largest of the jackknife over ions, the scatter of time blocks and the shot noise of the jumps.
+
+    Parameters
+    ----------
+    positions_A : array_like, (frames, atoms, 3)
+        Cartesian positions in angstrom, unwrapped unless `wrapped` is set; at least 10 frames. A memory-mapped array
+        is read in pieces.
+    lattice_A : array_like, (3, 3)
+        Cell vectors in the rows, in angstrom.
+    species : sequence of str
+        One chemical symbol per atom.
+    mobile : str
+        Symbol of the mobile species; all other atoms are the host.
+    time_step_ps : float
+        Time between **frames** (not MD steps), in ps.
+    temperature_K : float
+        Temperature in K.
+    charge_e : float
+        Charge of one mobile ion in elementary charges.
+    wrapped : bool
+        Whether positions are wrapped into the cell.
+    discard_ps : float
+        Equilibration to drop from the start, in ps.
+    settings : DiffusionSettings, optional
+        Thresholds and lags.
+
+    Returns
+    -------
+    Diffusion
+        Numbers, errors, curves and verdict.
+
+    Raises
+    ------
+    TransportInputError
+        If the input cannot be used; the message says what, where and what to do.
+    """
+    settings = settings or DiffusionSettings()
+    frame = host_frame(positions_A, lattice_A, species, mobile, time_step_ps, wrapped=wrapped, discard_ps=discard_ps)
+    density = len(frame.mobile_index) / frame.volume_A3
+    factor = nernst_einstein_factor(density, charge_e, check_positive("temperature_K", temperature_K))
+    n_lags = frame.n_frames // 2 + 1
+    hops = find_hops(frame, settings.hop_length_A, settings.coarse_time_ps)
+    coarse_lags = log_lags((n_lags - 1) // hops.width)
+    msd, single = msd_of(frame, frame.mobile_index, n_lags, hops.width * coarse_lags)
+    curves = LagCurves(hops.width * coarse_lags, single, msd_fft(hops.rest_A)[:, coarse_lags])
+    window = find_window(curves, frame.n_frames, frame.time_step_ps, settings.window)
+    samples = sample_slopes(frame, window, settings.window)
+    integrity = check_framework(frame, settings.integrity)
+    found = _Findings(frame, window, samples, hops, integrity, msd, settings)
+    return _report(found, mobile, charge_e, temperature_K, factor)
+
+
+@dataclass(frozen=True, eq=False)
+class _Findings:
+    """What the steps of the analysis found, before it is judged."""
+
+    frame: HostFrame
+    window: Window
+    samples: SlopeSamples
+    hops: Hops
+    integrity: FrameworkIntegrity
+    msd: Array
+    settings: DiffusionSettings
+
+
+def _judge(found: _Findings) -> tuple[Verdict, str]:
+    n_mobile, n_hops = len(found.frame.mobile_index), found.hops.n_hops
+    if not found.integrity.stable:
+        return Verdict.FRAMEWORK_UNSTABLE, found.integrity.reason
+    if n_hops < found.settings.min_hops:
+        return Verdict.TOO_FEW_HOPS, (
+            f"{n_hops} jumps of {n_mobile} ions in {found.frame.duration_ps:g} ps; "
+            f"{found.settings.min_hops} are the least for a rate: run longer, larger or hotter"
+        )
+    if n_mobile < MIN_MOBILE:
+        return Verdict.NOT_DIFFUSIVE, (
+            f"{n_mobile} mobile ion(s): no error can be estimated from fewer than {MIN_MOBILE}; use a larger cell"
+        )
+    if not found.window.diffusive:
+        return Verdict.NOT_DIFFUSIVE, f"{found.window.reason}: run longer"
+    estimate = tracer_estimate(found.samples, _isotropic, n_hops)
+    if estimate.value <= estimate.std:
+        return Verdict.NOT_DIFFUSIVE, "the slope of the MSD does not differ from zero within its error: run longer"
+    checked = "" if found.integrity.checked else f"; framework {found.integrity.reason}"
+    return Verdict.OK, f"{found.window.reason}, {n_hops} jumps{checked}"
+
+
+def _isotropic(tensors: Array) -> Array:
+    return np.trace(tensors, axis1=1, axis2=2) / 3.0
+
+
+def _along(unit: Array) -> Callable[[Array], Array]:
+    return lambda tensors: np.einsum("i,nij,j->n", unit, tensors, unit)
+
+
+def _in_plane(normal: Array) -> Callable[[Array], Array]:
+    return lambda tensors: (
+        0.5 * (np.trace(tensors, axis1=1, axis2=2) - np.einsum("i,nij,j->n", normal, tensors, normal))
+    )
+
+
+def _directions(lattice_A: Array) -> list[Callable[[Array], Array]]:
+    """Isotropic, then the axes a, b, c, then the planes ab, ac, bc."""
+    units = lattice_A / np.linalg.norm(lattice_A, axis=1, keepdims=True)
+    normals = [np.cross(units[i], units[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    return [
+        _isotropic,
+        *(_along(unit) for unit in units),
+        *(_in_plane(normal / np.linalg.norm(normal)) for normal in normals),
+    ]
+
+
+def _widened(estimate: Estimate, bound: float | None) -> Estimate:
+    """Errors of an unusable estimate: they reach zero and the bound, however smooth the curve was."""
+    value = max(estimate.value, 0.0)
+    reach = max(value, (bound or 0.0) - value)
+    return Estimate(value, max(estimate.std, reach), max(estimate.half_width_95, reach))
+
+
+def _upper_bound(found: _Findings, verdict: Verdict) -> float | None:
+    """Bound in A^2/ps; None where the number needs none or the motion is faster than diffusion."""
+    if verdict not in {Verdict.TOO_FEW_HOPS, Verdict.NOT_DIFFUSIVE}:
+        return None
+    runs_away = found.window.loglog_slope - 1.0 > max(
+        found.settings.window.exponent_tolerance, 2.0 * found.window.loglog_slope_std
+    )
+    if verdict is Verdict.NOT_DIFFUSIVE and runs_away:
+        return None
+    return diffusivity_bound(found.frame, found.hops, found.settings.hop_length_A, found.msd)
+
+
+def _haven(tracer: Estimate, collective: Estimate | None, verdict: Verdict) -> tuple[float | None, float | None]:
+    if collective is None or collective.value <= 0.0 or verdict is not Verdict.OK:
+        return None, None
+    ratio = tracer.value / collective.value
+    relative = float(np.hypot(tracer.std / tracer.value, collective.std / collective.value))
+    return (ratio, ratio * relative) if relative < 1.0 else (None, None)
+
+
+def _interval(value: float, half_width: float) -> tuple[float, float]:
+    return max(value - half_width, 0.0), value + half_width
+
+
+def _report(found: _Findings, mobile: str, charge_e: float, temperature_K: float, factor: float) -> Diffusion:
+    frame, window = found.frame, found.window
+    verdict, reason = _judge(found)
+    bound = _upper_bound(found, verdict)
+    estimates = [tracer_estimate(found.samples, part, found.hops.n_hops) for part in _directions(frame.lattice_A)]
+    if verdict in {Verdict.TOO_FEW_HOPS, Verdict.NOT_DIFFUSIVE}:
+        estimates = [_widened(estimate, bound) for estimate in estimates]
+    tracer, collective = estimates[0], collective_estimate(found.samples, _isotropic)
+    haven, haven_std = _haven(tracer, collective, verdict)
+    cm2 = A2_PER_PS_IN_CM2_PER_S
+    values = cm2 * np.array([estimate.value for estimate in estimates])
+    stds = cm2 * np.array([estimate.std for estimate in estimates])
+    interval95 = _interval(float(values[0]), cm2 * tracer.half_width_95)
+    n_lags = len(found.msd)
+    return Diffusion(
+        mobile=mobile,
+        mobile_count=len(frame.mobile_index),
+        charge_e=float(charge_e),
+        temperature_K=float(temperature_K),
+        time_step_ps=frame.time_step_ps,
+        duration_ps=frame.duration_ps,
+        volume_A3=frame.volume_A3,
+        number_density_per_A3=len(frame.mobile_index) / frame.volume_A3,
+        diffusivity_cm2_per_s=float(values[0]),
+        diffusivity_std_cm2_per_s=float(stds[0]),
+        diffusivity_interval68_cm2_per_s=_interval(float(values[0]), float(stds[0])),
+        diffusivity_interval95_cm2_per_s=interval95,
+        diffusivity_upper_bound_cm2_per_s=None if bound is None else cm2 * bound,
+        conductivity_S_per_cm=factor * float(values[0]),
+        conductivity_std_S_per_cm=factor * float(stds[0]),
+        conductivity_interval95_S_per_cm=(factor * interval95[0], factor * interval95[1]),
+        diffusivity_axes_cm2_per_s=values[1:4],
+        diffusivity_axes_std_cm2_per_s=stds[1:4],
+        diffusivity_planes_cm2_per_s=values[4:],
+        diffusivity_planes_std_cm2_per_s=stds[4:],
+        conductivity_axes_S_per_cm=factor * values[1:4],
+        conductivity_axes_std_S_per_cm=factor * stds[1:4],
+        conductivity_planes_S_per_cm=factor * values[4:],
+        conductivity_planes_std_S_per_cm=factor * stds[4:],
+        diffusivity_collective_cm2_per_s=None if collective is None else cm2 * collective.value,
+        diffusivity_collective_std_cm2_per_s=None if collective is None else cm2 * collective.std,
+        haven_ratio=haven,
+        haven_ratio_std=haven_std,
+        n_hops=found.hops.n_hops,
+        window_ps=(window.start * frame.time_step_ps, window.stop * frame.time_step_ps),
+        loglog_slope=window.loglog_slope,
+        loglog_slope_std=window.loglog_slope_std,
+        site_loglog_slope=window.site_slope,
+        site_loglog_slope_std=window.site_slope_std,
+        verdict=verdict,
+        verdict_reason=reason,
+        msd_time_ps=np.arange(n_lags) * frame.time_step_ps,
+        msd_tracer_A2=found.msd,
+        msd_collective_A2=msd_fft(collective_coordinate(frame))[0, :n_lags],
+        msd_host_A2=found.integrity.msd_A2,
+        integrity=found.integrity,
+    )

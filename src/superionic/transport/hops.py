@@ -1,0 +1,104 @@
+"""Counting jumps, and what a small count still says about the diffusivity."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2
+
+from superionic.transport.displacement import Array, HostFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Hops:
+    """Jumps seen in a run, and the resting places between them.
+
+    Attributes
+    ----------
+    n_hops : int
+        Number of jumps, over all mobile ions.
+    mean_square_jump_A2 : float
+        Mean square length of these jumps in A^2 (the square of the assumed hop length when there are none).
+    rest_A : numpy.ndarray, (mobile, 3, blocks)
+        Resting place of each ion over time: its path without vibrations, in angstrom.
+    width : int
+        Frames per block of `rest_A`.
+    """
+
+    n_hops: int
+    mean_square_jump_A2: float
+    rest_A: Array
+    width: int
+
+
+def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> Hops:
+    """Find jumps by displacement beyond half a hop length between coarse-grained positions.
+
+    The positions of each mobile ion are replaced by their medians over `coarse_time_ps`, which removes vibrations and
+    keeps sites. An ion has jumped when two consecutive medians are both further than half a hop length from its last
+    resting place. Rattling that returns within that time is not counted; a path through several short steps counts
+    once per half hop length or more, so that the number does not depend on site positions.
+
+    Parameters
+    ----------
+    frame : HostFrame
+        The trajectory.
+    hop_length_A : float
+        Typical distance between neighbouring sites, in angstrom.
+    coarse_time_ps : float
+        Time over which positions are coarse-grained, in ps.
+
+    Returns
+    -------
+    Hops
+        The jumps.
+    """
+    width = max(1, round(coarse_time_ps / frame.time_step_ps))
+    medians = np.concatenate([_block_medians(x, width) for x in frame.chunks(frame.mobile_index)])
+    far = (0.5 * hop_length_A) ** 2
+    path = medians.copy()
+    rest, n_hops, squares = medians[:, :, 0].copy(), 0, 0.0
+    for k in range(1, medians.shape[2] - 1):
+        now = ((medians[:, :, k] - rest) ** 2).sum(axis=1)
+        jumped = (now > far) & (((medians[:, :, k + 1] - rest) ** 2).sum(axis=1) > far)
+        n_hops += int(jumped.sum())
+        squares += float(now[jumped].sum())
+        rest[jumped] = medians[jumped, :, k]
+        path[:, :, k] = rest
+    path[:, :, -1] = rest
+    return Hops(n_hops, squares / n_hops if n_hops else hop_length_A**2, path, width)
+
+
+def _block_medians(coordinates: Array, width: int) -> Array:
+    n_blocks = coordinates.shape[-1] // width
+    blocks = coordinates[..., : n_blocks * width].reshape(*coordinates.shape[:2], n_blocks, width)
+    return np.asarray(np.median(blocks, axis=-1), dtype=np.float64)
+
+
+def diffusivity_bound(frame: HostFrame, hops: Hops, hop_length_A: float, msd_A2: Array) -> float:
+    """Upper bound (95 %) on the diffusivity of a run with few or no jumps.
+
+    The larger of two bounds: the 95 % Poisson limit on the number of jumps times the square jump length / (6 N t),
+    which is the uncorrelated-walk diffusivity and hence above that of ions that tend to jump back; and
+    MSD(t) / (6 t) at the longest lag given, vibration included, which covers motion in steps too short to be counted.
+
+    Parameters
+    ----------
+    frame : HostFrame
+        The trajectory.
+    hops : Hops
+        Its jumps.
+    hop_length_A : float
+        Assumed hop length in angstrom.
+    msd_A2 : numpy.ndarray, (lags,)
+        Tracer MSD in A^2 at lags 0, 1, ... frames.
+
+    Returns
+    -------
+    float
+        Upper bound in A^2/ps.
+    """
+    most_hops = 0.5 * float(chi2.ppf(0.95, 2 * (hops.n_hops + 1)))
+    square = max(hops.mean_square_jump_A2, hop_length_A**2)
+    by_hops = most_hops * square / (6.0 * len(frame.mobile_index) * frame.duration_ps)
+    by_msd = float(msd_A2[-1]) / (6.0 * (len(msd_A2) - 1) * frame.time_step_ps)
+    return max(by_hops, by_msd)

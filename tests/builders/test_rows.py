@@ -1,0 +1,96 @@
+import pytest
+
+from superionic.builders import (
+    build_conductivities,
+    build_labels,
+    build_models,
+    build_phase_diagrams,
+    flatten_phases,
+)
+from superionic.errors import DatabaseError
+
+
+def test_conductivity_row_is_flat_and_keeps_units_verdict_and_sources(documents, stored):
+    (row,) = build_conductivities([stored(documents["conductivity"]())])
+    assert (row.formula, row.composition, row.axes) == ("Li3InCl6", "x=1,y=0", {"x": 1.0, "y": 0.0})
+    assert (row.activation_energy_eV, row.activation_energy_std_eV) == (0.31, 0.04)
+    assert (row.activation_energy_95_low_eV, row.activation_energy_95_high_eV) == (0.2, 0.4)
+    assert row.conductivity_at_reference_95_high_S_per_cm == 1e-2
+    assert row.verdict == "extrapolated"
+    assert row.run_verdicts == ["too_few_hops", "ok", "ok"]
+    assert row.n_runs_used == 2
+    assert row.parents == row.diffusion_keys == ["d800", "d900", "d1000"]
+    assert row.campaign == "demo"
+    assert row.wall_time_s == 12.0
+
+
+def test_conductivity_without_a_fit_has_no_numbers_but_a_row(documents, stored):
+    doc = documents["conductivity"](
+        activation_energy_eV=None,
+        activation_energy_std_eV=None,
+        activation_energy_95_eV=None,
+        conductivity_at_reference_S_per_cm=None,
+        conductivity_at_reference_95_S_per_cm=None,
+        verdict="too_few_hops",
+        missing=["1000 K: exploded"],
+    )
+    (row,) = build_conductivities([stored(doc)])
+    assert row.activation_energy_eV is None
+    assert row.conductivity_at_reference_95_low_S_per_cm is None
+    assert row.n_runs_missing == 1
+
+
+def test_copies_of_one_key_give_one_row_that_names_all_campaigns(documents, stored):
+    first = stored(documents["conductivity"](), completed_at="2030-01-01T10:00:00")
+    again = stored(documents["conductivity"](spec_key="s2", warnings=["newer"]), completed_at="2030-01-02T10:00:00")
+    other = stored(documents["conductivity"]("c0"))
+    rows = build_conductivities([first, again, other])
+    assert [row.key for row in rows] == ["c0", "c1"]
+    assert rows[1].spec_keys == ["s2", "s1"]
+    assert rows[1].spec_key == "s2"
+    assert rows[1].warnings == ["newer"]
+    assert rows[1].raw_ids == [f"{again['uuid']}:1", f"{first['uuid']}:1"]
+
+
+def test_labels_include_refused_ones_with_their_cause(documents, stored):
+    good, refused = build_labels([stored(documents["label"]()), stored(documents["refused_label"]())])
+    assert good.accepted
+    assert good.energy_eV_per_atom == pytest.approx(-4.0)
+    assert good.max_force_eV_per_A == pytest.approx(0.7)
+    assert good.max_stress_eV_per_A3 == pytest.approx(0.02)
+    assert (good.n_atoms, good.volume_A3) == (2, pytest.approx(125.0))
+    assert not refused.accepted
+    assert refused.refusal == "not_converged"
+    assert refused.energy_eV_per_atom is None
+
+
+def test_non_finite_force_is_shown_not_hidden(documents, stored):
+    doc = documents["label"](forces_eV_per_A=[[9.0, 0.0, 0.0], [float("nan"), 0.0, 0.0]])
+    (row,) = build_labels([stored(doc)])
+    assert row.max_force_eV_per_A != row.max_force_eV_per_A  # noqa: PLR0124 (only NaN differs from itself)
+
+
+def test_phase_diagram_row_has_one_phase_per_composition(documents, stored):
+    (row,) = build_phase_diagrams([stored(documents["phase_diagram"]())])
+    assert (row.n_orderings, row.n_compositions, row.n_compositions_missing) == (3, 2, 1)
+    assert row.stable_formulas == ["Li3InCl6"]
+    assert row.largest_e_above_hull_eV_per_atom == 0.004
+    assert [phase.n_orderings for phase in row.phases] == [2, 1]
+    flat = flatten_phases(row)
+    assert [item["formula"] for item in flat] == ["Li3InCl6", "Li6InYCl12"]
+    assert {item["phase_diagram_key"] for item in flat} == {"p1"}
+
+
+def test_model_row_needs_neither_weights_nor_parity_data(documents, stored):
+    raw = stored(documents["model"](), heavy=("model_blob", "parity_tuned"))
+    (row,) = build_models([raw])
+    assert row.test_energy_rmse_meV_per_atom == 6.0
+    assert row.foundation_test_force_rmse_meV_per_A == 300.0
+    assert (row.foundation, row.n_train, row.n_test) == ("superionic-mini", 60, 8)
+    assert "blob" not in str(row.model_dump())
+
+
+def test_output_without_a_key_is_refused_by_name(documents, stored):
+    raw = stored(documents["conductivity"](key=""))
+    with pytest.raises(DatabaseError, match=r"job-1:1 .*has no document key"):
+        build_conductivities([raw])

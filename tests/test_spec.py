@@ -1,0 +1,128 @@
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from superionic.errors import SpecError
+from superionic.ordering.composition import grid_cells
+from superionic.spec import ElectrolyteSpec
+from superionic.spec_io import read_yaml
+
+WORKFLOWS = Path(__file__).parents[1] / "workflows"
+
+
+@pytest.fixture
+def data():
+    return deepcopy(read_yaml(WORKFLOWS / "quickstart.yaml")[0])
+
+
+def load(data):
+    spec = ElectrolyteSpec.from_data(data, "campaign.yaml")
+    return spec, grid_cells(spec)
+
+
+def test_quickstart_has_the_five_compositions(data):
+    _, cells = load(data)
+    formulas = [cell.info.formula for cell in cells]
+    assert formulas == ["Li3InCl6", "Li3InBr6", "Li3YBr6", "Li3In0.5Y0.5Br6", "Li3In0.5Y0.5Br3Cl3"]
+    for cell in cells:
+        assert cell.structure.composition.num_atoms == pytest.approx(20)
+        assert cell.structure.charge == pytest.approx(0)
+
+
+def test_lattice_follows_the_axes(data):
+    _, cells = load(data)
+    by_label = {cell.info.label: cell.structure.lattice.a for cell in cells}
+    assert by_label["x=1,y=0"] == pytest.approx(6.43)
+    assert by_label["x=0.5,y=0.5"] == pytest.approx((6.43 + 6.92) / 2)
+
+
+def test_full_grid_of_the_paper_system():
+    cells = grid_cells(ElectrolyteSpec.from_file(WORKFLOWS / "liybc.yaml"))
+    assert len(cells) == 15
+    assert all(cell.supercells for cell in cells)
+
+
+def test_key_ignores_comments_and_order(tmp_path, data):
+    text = (WORKFLOWS / "quickstart.yaml").read_text()
+    copy = tmp_path / "copy.yaml"
+    copy.write_text("# another comment\n" + text.replace("seed: 2025", "seed: 2025  # the year"))
+    assert ElectrolyteSpec.from_file(copy).key == ElectrolyteSpec.from_data(data).key
+    copy.write_text(text.replace("seed: 2025", "seed: 2026"))
+    assert ElectrolyteSpec.from_file(copy).key != ElectrolyteSpec.from_data(data).key
+
+
+def _set(path, value):
+    def change(data):
+        *parents, last = path
+        for part in parents:
+            data = data[part]
+        data[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set(["screening", "max_structure"], 3), r"screening\.max_structure: unknown key; did you mean 'max_structures'"),
+        (_set(["charges", "Xx"], 1), "unknown element Xx"),
+        (_set(["sublattices", "M"], {"In": "x*y", "Y": "1 - x"}), r"sublattices\.M\.In: 'x\*y' is not linear"),
+        (_set(["host", "cell", "a"], "6 + z"), r"host\.cell\.a: '6 \+ z' uses z"),
+        (_set(["sublattices", "M"], {"In": "x", "Y": 1}), r"sublattices\.M: at x=1,y=0 .* = 2"),
+        (_set(["charges", "Br"], -2), r"x=1,y=1 is not charge neutral: .* = -12"),
+        (_set(["grid", "points"], [{"x": 0.3, "y": 1}]), "is not a grid point"),
+        (_set(["grid", "points", 3], {"x": 0.25, "y": 1}), r"not realisable .*1/2 In on M.*\[1, 1, 2\]"),
+        (_set(["grid", "points", 0], {"x": 0.5, "y": 0}), r"violates the constraint x \+ y >= 1"),
+        (_set(["grid", "points", 0], {"x": 1.5, "y": 0}), "is outside"),
+        (_set(["mobile"], "Na"), "'Na' is on no sublattice"),
+        (_set(["sampling", "time_ps"], -1), r"sampling\.time_ps: -1 is not usable"),
+        (_set(["grid", "step"], 0.5), "either points or step"),
+        (_set(["host", "sites", 0, "sublattice"], "Q"), "two sets must be equal"),
+    ],
+)
+def test_mistakes_are_named_with_key_value_and_remedy(data, change, message):
+    change(data)
+    with pytest.raises(SpecError, match=message) as raised:
+        load(data)
+    assert str(raised.value).startswith("campaign.yaml")
+
+
+def test_message_names_file_and_line(tmp_path):
+    file = tmp_path / "campaign.yaml"
+    text = (WORKFLOWS / "quickstart.yaml").read_text()
+    file.write_text(text.replace("foundation:", "fundation:"))
+    line = text[: text.index("foundation:")].count("\n") + 1
+    with pytest.raises(SpecError, match=rf"campaign\.yaml:{line}: fundation: unknown key; did you mean 'foundation'"):
+        ElectrolyteSpec.from_file(file)
+
+
+@pytest.mark.parametrize("content", ["", "- a\n- b\n", "name: [unclosed\n", "name: a\nname: b\n"])
+def test_files_that_are_no_spec(tmp_path, content):
+    file = tmp_path / "bad.yaml"
+    file.write_text(content)
+    with pytest.raises(SpecError, match=r"bad\.yaml"):
+        ElectrolyteSpec.from_file(file)
+
+
+def test_missing_file():
+    with pytest.raises(SpecError, match="cannot be read"):
+        ElectrolyteSpec.from_file("nowhere.yaml")
+
+
+def test_cif_host(tmp_path, data):
+    _, cells = load(data)
+    ordered = cells[0].structure.copy()
+    for index in range(len(ordered)):
+        ordered[index] = ["In", "Li", "Li", "Cl", "Cl"][["2a", "4g", "4h", "8j", "4i"].index(ordered[index].label)]
+    ordered.to(filename=str(tmp_path / "host.cif"))
+    data["host"] = {"cif": "host.cif", "assign": {"In": "M", "Li": "Li", "Cl": "X"}, "formula_units": 2}
+    from ruamel.yaml import YAML
+
+    YAML().dump(data, tmp_path / "spec.yaml")
+    spec = ElectrolyteSpec.from_file(tmp_path / "spec.yaml")
+    assert grid_cells(spec)[0].info.formula == "Li3InCl6"
+    data["host"]["assign"].pop("Cl")
+    data["host"]["cif_text"] = spec.host.cif_text
+    with pytest.raises(SpecError, match=r"two sets must be equal|belongs to no sublattice"):
+        load(data)

@@ -1,0 +1,288 @@
+"""Everything that is shipped beside the model: errors, timing, model cards, replay structures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+from ase.geometry import find_mic
+from ase.io import write
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+
+from distill_model import ELEMENTS, Architecture
+from distill_teacher import bare
+
+NAME = "superionic-mini"
+LEVEL_OF_THEORY = "distilled from CHGNet 0.3.0 (PBE)"
+FORMULAS = {
+    "halide": "Li3InxY1-x(BryCl1-y)6, C2/m common host, 20 atoms",
+    "lpgso": "Li3+xP1-xGexS4-4xO4x, Pnma host, 32-36 atoms",
+    "nasicon": "Na1+xZr2SixP3-xO12, R-3c primitive cell, 36-42 atoms",
+}
+LICENCE = (
+    "MIT. Trained on energies, forces and stresses computed with CHGNet 0.3.0 (modified BSD licence, "
+    "LBNL / UC Regents); the weights of CHGNet are not included."
+)
+
+
+def ase_calculator(path: Path) -> Any:
+    """Load a model file as users do."""
+    from mace.calculators import MACECalculator
+
+    return MACECalculator(model_paths=str(path), device="cpu", default_dtype="float32")
+
+
+def time_step_ms(path: Path, atoms: Atoms, repeats: int = 8, steps: int = 10) -> float:
+    """Measure the CPU time of one ASE Langevin step in ms, the least of several repeats."""
+    run = _langevin(atoms, ase_calculator(path), 300.0, 1.0, 1)
+    run.run(5)
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        run.run(steps)
+        times.append((time.process_time() - began) / steps)
+    return round(1000 * min(times), 1)
+
+
+def _langevin(atoms: Atoms, calculator: Any, temperature_k: float, step_fs: float, seed: int) -> Langevin:
+    """Set up Langevin dynamics of a copy of `atoms`."""
+    moving = atoms.copy()
+    moving.calc = calculator
+    rng = np.random.default_rng(seed)
+    MaxwellBoltzmannDistribution(moving, temperature_K=temperature_k, rng=rng)
+    return Langevin(
+        moving, step_fs * units.fs, temperature_K=temperature_k, friction=0.01 / units.fs, rng=rng
+    )
+
+
+def stability(path: Path, atoms: Atoms, temperature_k: float, picoseconds: float) -> dict[str, Any]:
+    """Run hot dynamics and report the drift of the energy and the displacement of the host.
+
+    Returns
+    -------
+    dict
+        Mean potential energy (eV/atom) of both halves, RMS host displacement from the start (A) at half
+        time and at the end, mean square lithium displacement (A^2), and the mean temperature (K).
+    """
+    run = _langevin(atoms, ase_calculator(path), temperature_k, 2.0, 2)
+    start, rows, paths = atoms.positions.copy(), [], []
+    mobile = np.isin(atoms.get_chemical_symbols(), ["Li", "Na"])
+    for _ in range(int(picoseconds * 10)):
+        run.run(50)
+        now = run.atoms
+        rows.append((now.get_potential_energy() / len(now), now.get_temperature()))
+        shift = now.positions - start
+        shift -= np.average(shift[~mobile], axis=0, weights=now.get_masses()[~mobile])
+        paths.append((np.mean(np.sum(shift[~mobile] ** 2, 1)), np.mean(np.sum(shift[mobile] ** 2, 1))))
+    table, moved = np.array(rows), np.array(paths)
+    half = len(table) // 2
+    return {
+        "formula": atoms.get_chemical_formula("metal"),
+        "temperature_K": temperature_k,
+        "length_ps": picoseconds,
+        "energy_eV_per_atom_first_half": round(float(table[:half, 0].mean()), 4),
+        "energy_eV_per_atom_second_half": round(float(table[half:, 0].mean()), 4),
+        "mean_temperature_K": round(float(table[half:, 1].mean()), 0),
+        "host_rms_displacement_A_half": round(float(np.sqrt(moved[half, 0])), 2),
+        "host_rms_displacement_A_end": round(float(np.sqrt(moved[-1, 0])), 2),
+        "mobile_msd_A2_end": round(float(moved[-1, 1]), 1),
+    }
+
+
+def replay(frames: Sequence[Atoms], path: Path, count: int, seed: int) -> int:
+    """Write a diverse sample of training structures without labels.
+
+    The sample is balanced over the systems; each parent gives at most two structures.
+    """
+    rng = np.random.default_rng(seed)
+    chosen: list[Atoms] = []
+    systems = sorted({f.info["system"] for f in frames})
+    for system in systems:
+        pool = [f for f in frames if f.info["system"] == system and len(f) <= 42]
+        used: dict[str, int] = {}
+        wanted = count // len(systems)
+        for i in rng.permutation(len(pool)):
+            parent = str(pool[i].info["parent"])
+            calm = np.abs(pool[i].arrays["REF_forces"]).max() < 8.0
+            if wanted and calm and used.get(parent, 0) < 2:
+                used[parent] = used.get(parent, 0) + 1
+                wanted -= 1
+                chosen.append(_rounded(pool[i]))
+    write(path, chosen, format="extxyz", columns=["symbols", "positions"], write_results=False)
+    _shorten(path)
+    return len(chosen)
+
+
+def _rounded(frame: Atoms) -> Atoms:
+    """Copy species, positions inside the cell and cell with 5 decimals."""
+    out = bare(frame)
+    out.set_cell(np.round(np.array(out.cell), 5), scale_atoms=True)
+    out.wrap()
+    out.positions = np.round(out.positions, 5)
+    return out
+
+
+def _shorten(path: Path) -> None:
+    """Cut the positions of an extxyz file to 5 decimals."""
+    lines = path.read_text().splitlines()
+    short = []
+    for line in lines:
+        parts = line.split()
+        if len(parts) == 4 and parts[0].isalpha():
+            line = f"{parts[0]:2s} " + " ".join(f"{float(x):.5f}" for x in parts[1:])
+        short.append(line)
+    path.write_text("\n".join(short) + "\n")
+
+
+def recipe(groups: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """Describe the training set from the counts per set and system."""
+    return {
+        "structures_per_set_and_system": groups,
+        "how": (
+            "Random decorations of the hosts and simple binaries ('glue'). g0: short CHGNet relaxation, random "
+            "strain up to 4 %, Langevin dynamics with CHGNet at 300-1200 K, rattles of 0.04-0.4 A. "
+            "Later sets: hot dynamics (500-1300 K) of the student itself on new decorations, relabelled with "
+            "CHGNet. Frames with a force above 25 eV/A or a distance below half the sum of covalent "
+            "radii are left out. Orderings of the test are excluded from training by symmetry."
+        ),
+        "test": (
+            "CHGNet Langevin dynamics at 800-1000 K in cells strained by up to 3 %, 120-240 fs after the start, of "
+            "orderings that are not in the training set."
+        ),
+    }
+
+
+def card(model: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Assemble the machine-readable card."""
+    return {
+        "name": NAME,
+        "file": model.name,
+        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "bytes": model.stat().st_size,
+        "elements": list(ELEMENTS),
+        "heads": ["Default"],
+        "dtype": "float32",
+        "architecture": Architecture().as_dict(),
+        "r_max_A": Architecture().r_max_A,
+        "level_of_theory": LEVEL_OF_THEORY,
+        "stands_in_for": "MACE-MP-0a medium",
+        **facts,
+        "software": {p: version(p) for p in ("torch", "mace-torch", "chgnet", "e3nn", "ase", "pymatgen")},
+        "date": datetime.now(UTC).date().isoformat(),
+        "licence": LICENCE,
+    }
+
+
+def markdown(data: dict[str, Any]) -> str:
+    """Write the card for humans."""
+    rows = "\n".join(
+        f"| {FORMULAS[name]} | {e['structures']} ({e['parents']}) | {e['energy_meV_per_atom']:.1f} | "
+        f"{e['force_meV_per_A']:.0f} | {e['reference_rms_force_meV_per_A']:.0f} | {e['stress_meV_per_A3']:.2f} |"
+        for name, e in data["errors"].items()
+    )
+    runs = "\n".join(
+        f"| {r['formula']} | {r['temperature_K']:.0f} | {r['length_ps']:.0f} | "
+        f"{r['energy_eV_per_atom_first_half']:.3f} / {r['energy_eV_per_atom_second_half']:.3f} | "
+        f"{r['host_rms_displacement_A_half']:.2f} / {r['host_rms_displacement_A_end']:.2f} | "
+        f"{r['mobile_msd_A2_end']:.1f} |"
+        for r in data["stability"]
+    )
+    counts = "\n".join(
+        f"| {name} | " + " | ".join(str(part.get(s, 0)) for s in ("halide", "lpgso", "nasicon", "glue")) + " |"
+        for name, part in data["training_set"]["structures_per_set_and_system"].items()
+    )
+    arch = data["architecture"]
+    return TEMPLATE.format(
+        rows=rows,
+        runs=runs,
+        counts=counts,
+        how=data["training_set"]["how"],
+        test=data["training_set"]["test"],
+        elements=" ".join(data["elements"]),
+        hidden=arch["hidden_irreps"],
+        max_ell=arch["max_ell"],
+        correlation=arch["correlation"],
+        r_max=data["r_max_A"],
+        parameters=data["parameters"],
+        size=data["bytes"] / 1e6,
+        ms=data["timing"]["ms_cpu_per_20_atom_step"],
+        replay=data["replay_structures"],
+        licence=data["licence"],
+        date=data["date"],
+        software=", ".join(f"{k} {v}" for k, v in data["software"].items()),
+        sha256=data["sha256"],
+    )
+
+
+TEMPLATE = """# {name}
+
+**A stand-in, not for science.** `superionic-mini` is a very small MACE distilled from CHGNet 0.3.0. It takes the
+place of MACE-MP-0a where that model cannot be downloaded: demonstrations, tests and dry runs. Its errors are
+larger than the differences that decide phase stability and conductivity. Never publish numbers made with it.
+
+| | |
+| --- | --- |
+| elements | {{elements}} |
+| level of theory | distilled from CHGNet 0.3.0 (PBE level, with its errors) |
+| architecture | ScaleShiftMACE, 2 interactions, {{hidden}}, max_ell {{max_ell}}, correlation {{correlation}}, r_max {{r_max}} A |
+| size | {{parameters}} parameters, float32, {{size:.2f}} MB, one head (`Default`) |
+| speed | {{ms}} ms CPU per ASE step of 20 atoms on one x86-64 core, one thread (least of several repeats) |
+| date | {{date}} |
+| software | {{software}} |
+| sha256 | `{{sha256}}` |
+
+## Errors against CHGNet 0.3.0
+
+{{test}}
+
+| system | structures (trajectories) | energy RMSE, meV/atom | force RMSE, meV/A | RMS force, meV/A | stress RMSE, meV/A^3 |
+| --- | --- | --- | --- | --- | --- |
+{{rows}}
+
+The error against PBE itself is larger: add that of CHGNet. All errors are per component or per atom over a small test
+set of the named cells.
+
+## Stability of dynamics
+
+ASE Langevin, 2 fs steps, fixed cell; the host is everything but Li and Na.
+
+| cell | T, K | length, ps | mean potential energy of first / second half, eV/atom | RMS host displacement at half time / end, A | mobile MSD, A^2 |
+| --- | --- | --- | --- | --- | --- |
+{{runs}}
+
+## Training set
+
+{{how}}
+
+| set | halide | lpgso | nasicon | glue |
+| --- | --- | --- | --- | --- |
+{{counts}}
+
+No structure comes from a database of crystal structures; cells start from the published lattice parameters of the
+hosts. `superionic-mini-replay.xyz` holds {{replay}} of the structures without labels, for the replay of multi-head
+fine-tuning (the foundation model labels them itself).
+
+## Limits
+
+- Only the twelve elements, and only near the three systems; elemental phases, molecules, surfaces and unrelated
+  compounds were never seen.
+- The binaries ('glue') only keep the potential sane; formation energies and hulls against them mean nothing.
+- No dispersion, charges, spin or magnetism beyond what CHGNet has learnt; the cutoff is short.
+- Energy offsets between compositions carry the errors above: rank orderings of one composition, not phases.
+- The file is a pickle: load it only if its sha256 is the one above.
+
+## Licence
+
+{{licence}}
+
+Made by `workflows/distill_foundation.py`.
+""".format(name=NAME)
