@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,11 +12,9 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms, units
-from ase.geometry import find_mic
 from ase.io import write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-
 from distill_model import ELEMENTS, Architecture
 from distill_teacher import bare
 

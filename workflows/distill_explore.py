@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase import Atoms
-
 from distill_model import BatchedLangevin, chunks, collate, graph, predict
 from distill_structures import Parent, rattle, separate, strain_cell
 from distill_teacher import bare, save

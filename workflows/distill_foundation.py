@@ -5,33 +5,44 @@ Run the sub-commands in this order (each can be repeated: finished work is skipp
     python workflows/distill_foundation.py structures --work W --set g0 --count 60
     python workflows/distill_foundation.py structures --work W --set test --count 10
     python workflows/distill_foundation.py label      --work W
-    python workflows/distill_foundation.py train      --work W --minutes 6
+    python workflows/distill_foundation.py train      --work W --minutes 5 --output v1.model
+    python workflows/distill_foundation.py explore    --work W --set g1 --model W/v1.model
+    python workflows/distill_foundation.py label      --work W
+    python workflows/distill_foundation.py train      --work W --minutes 40 --start W/v1.model
+    python workflows/distill_foundation.py evaluate   --work W --model W/mini.model
+    python workflows/distill_foundation.py card       --work W --model W/mini.model --out DIR
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from pathlib import Path
+from typing import Any
 
-import mace  # noqa: F401  (before anything that imports e3nn)
-import torch
-from ase import Atoms
-from ase.io import read
-
+import distill_card as ship
 import distill_structures as hosts
 import distill_teacher as teach
 import distill_training as learn
-from distill_model import Architecture, load
+import mace  # noqa: F401  (before anything that imports e3nn)
+import numpy as np
+import torch
+from ase import Atoms
+from ase.io import read
+from distill_explore import explore as explore_parents
+from distill_explore import settle
+from distill_model import Architecture, errors, load
 
 LOG = logging.getLogger("distill")
 SEED = 2025
 N_TEST = {"halide": 12, "lpgso": 8, "nasicon": 8}
+DEMO = {"Li3InCl6": ("In", "Cl"), "Li3YBr6": ("Y", "Br")}
 
 
 def reserved(system: str) -> list[hosts.Parent]:
     """List the parents of a system that only the test may use."""
-    return [hosts.test_parent(system, i, SEED) for i in range(N_TEST.get(system, 0))]
+    return [hosts.held_out_parent(system, i, SEED) for i in range(N_TEST.get(system, 0))]
 
 
 def structures(args: argparse.Namespace) -> None:
@@ -59,8 +70,6 @@ def structures(args: argparse.Namespace) -> None:
 
 def explore(args: argparse.Namespace) -> None:
     """Make training frames with the student's own hot dynamics."""
-    from distill_explore import explore as run
-
     target = args.work / "frames" / args.set
     target.mkdir(parents=True, exist_ok=True)
     parents = []
@@ -70,7 +79,7 @@ def explore(args: argparse.Namespace) -> None:
             parent = hosts.make_parent(system, index, SEED)
             if not any(hosts.same_ordering(parent.atoms, t.atoms) for t in held_out):
                 parents.append(parent)
-    run(load(args.model), parents, target, SEED, args.snapshots, args.gap)
+    explore_parents(load(args.model), parents, target, SEED, args.snapshots, args.gap)
 
 
 def label(args: argparse.Namespace) -> None:
@@ -110,6 +119,56 @@ def train(args: argparse.Namespace) -> None:
     learn.train(frames, valid, args.work / args.output, schedule, Architecture(), args.start)
 
 
+def evaluate(args: argparse.Namespace) -> None:
+    """Measure errors, speed and stability of a model; write evaluation.json."""
+    model = load(args.model)
+    groups = by_system(labelled(args.work / "labels" / "test"))
+    cells = {name: _demo_cell(*content) for name, content in DEMO.items()}
+    result: dict[str, Any] = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "errors": {system: errors(model, frames) for system, frames in sorted(groups.items())},
+        "timing": {
+            "ms_cpu_per_20_atom_step": ship.time_step_ms(args.model, cells["Li3InCl6"]),
+            "what": "ASE Langevin with MACECalculator, one x86-64 core, one thread, least of 8 repeats",
+        },
+    }
+    LOG.info("%s", result)
+    result["stability"] = [
+        ship.stability(args.model, settle(model, [atoms], np.random.default_rng(SEED))[0], 1000.0, args.ps)
+        for atoms in cells.values()
+    ]
+    (args.work / "evaluation.json").write_text(json.dumps(result, indent=1))
+    print(json.dumps(result, indent=1))
+
+
+def _demo_cell(metal: str, halogen: str) -> Atoms:
+    """Make one ordered Li3MX6 cell of 20 atoms."""
+    pools: dict[str, list[str | None]] = {
+        "M": [metal] * 2,
+        "Li": ["Li"] * 6 + [None] * 2,
+        "X": [halogen] * 12,
+    }
+    host = hosts.halide_host(float(metal == "In"), float(halogen == "Br"))
+    return hosts.to_atoms(hosts.decorate(host, pools, np.random.default_rng(SEED)))
+
+
+def card(args: argparse.Namespace) -> None:
+    """Write model, replay structures and both cards to the output folder."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    folders = [p for p in sorted((args.work / "labels").iterdir()) if p.name != "test"]
+    sets = {folder.name: labelled(folder) for folder in folders}
+    counts = {k: {s: len(v) for s, v in by_system(frames).items()} for k, frames in sets.items()}
+    target = args.out / f"{ship.NAME}.model"
+    learn.write_model(load(args.model), target)
+    facts = json.loads((args.work / "evaluation.json").read_text())
+    facts["training_set"] = ship.recipe(counts)
+    everything = [frame for frames in sets.values() for frame in frames]
+    facts["replay_structures"] = ship.replay(everything, args.out / f"{ship.NAME}-replay.xyz", 240, SEED)
+    data = ship.card(target, facts)
+    target.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n")
+    target.with_suffix(".md").write_text(ship.markdown(data))
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,6 +199,14 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("--start", type=Path, default=None, help="model file to start from")
     fit.add_argument("--output", default="mini.model")
     fit.set_defaults(run=train)
+    test = commands.add_parser("evaluate", parents=[common], help="errors, speed, stability")
+    test.add_argument("--model", type=Path, required=True)
+    test.add_argument("--ps", type=float, default=20.0, help="length of the stability runs")
+    test.set_defaults(run=evaluate)
+    out = commands.add_parser("card", parents=[common], help="write the files to ship")
+    out.add_argument("--model", type=Path, required=True)
+    out.add_argument("--out", type=Path, required=True)
+    out.set_defaults(run=card)
     return top
 
 

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from ase import Atoms, units
 from ase.data import atomic_numbers
-from mace.data.neighborhood import get_neighborhood
-
 from distill_structures import ELEMENTS
+from mace.data.neighborhood import get_neighborhood
 
 NUMBERS = sorted(atomic_numbers[symbol] for symbol in ELEMENTS)
 MAX_FORCE = 40.0  # eV/A: a student that goes wrong must not end the whole batch

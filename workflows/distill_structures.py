@@ -308,7 +308,7 @@ def lpgso(rng: np.random.Generator) -> Atoms:
 
 def _binary_structure(formula: str, prototype: str, a: float) -> Structure:
     """Build one binary prototype."""
-    names = [s for s in _symbols(formula)]
+    names = _symbols(formula)
     cubic = Lattice.cubic(a)
     if prototype == "rocksalt":
         return Structure.from_spacegroup("Fm-3m", cubic, names, [(0, 0, 0), (0.5, 0.5, 0.5)])
@@ -421,7 +421,7 @@ def separate(atoms: Atoms, ratio: float = 0.85, rounds: int = 30) -> Atoms:
     return out
 
 
-def test_parent(system: str, index: int, seed: int) -> Parent:
+def held_out_parent(system: str, index: int, seed: int) -> Parent:
     """Make a parent reserved for the test: mixed Pnma cells and NaSICON with both Si and P."""
     for attempt in range(200):
         rng = np.random.default_rng([seed, 77, SYSTEMS.index(system), index, attempt])

@@ -16,9 +16,8 @@ from ase.io import read, write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.optimize import FIRE
-from pymatgen.io.ase import AseAtomsAdaptor
-
 from distill_structures import Parent, rattle, separate, shortest_ratio, strain_cell
+from pymatgen.io.ase import AseAtomsAdaptor
 
 LOG = logging.getLogger("distill")
 GPA_PER_EV_A3 = 160.21766208

@@ -56,3 +56,7 @@ class TrainingCheckError(SuperionicError):
 
 class InsufficientDataError(SuperionicError):
     """Too many calculations of a stage failed for the campaign to go on."""
+
+
+class CalculationError(SuperionicError):
+    """One relaxation, MD run or label went wrong (it diverged, exploded or returned no finite numbers)."""

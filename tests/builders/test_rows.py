@@ -67,7 +67,7 @@ def test_labels_include_refused_ones_with_their_cause(documents, stored):
 def test_non_finite_force_is_shown_not_hidden(documents, stored):
     doc = documents["label"](forces_eV_per_A=[[9.0, 0.0, 0.0], [float("nan"), 0.0, 0.0]])
     (row,) = build_labels([stored(doc)])
-    assert row.max_force_eV_per_A != row.max_force_eV_per_A  # noqa: PLR0124 (only NaN differs from itself)
+    assert row.max_force_eV_per_A != row.max_force_eV_per_A
 
 
 def test_phase_diagram_row_has_one_phase_per_composition(documents, stored):

@@ -1,6 +1,5 @@
 """Configuration files of FireWorks and jobflow: find the user's own, write the package's."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -41,7 +40,8 @@ class UserFiles:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
         data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -161,4 +161,3 @@ def write_configuration(folder: Path, uri: str, database: str) -> None:
     }
     for name, data in files.items():
         write_private(folder / name, _MARK + _as_yaml(data))
-        os.chmod(folder / name, 0o600)  # noqa: PTH101 (same as for the files that were there already)

@@ -28,7 +28,9 @@ def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:
     for condition in conditions:
         match = _CONDITION.match(condition)
         if match is None:
-            raise InputError(f"filter {condition!r} is not understood: write FIELD=VALUE, FIELD<VALUE, FIELD>=VALUE, ...")
+            raise InputError(
+                f"filter {condition!r} is not understood: write FIELD=VALUE, FIELD<VALUE, FIELD>=VALUE, ..."
+            )
         field, operator, value = match.groups()
         query.setdefault(field, {})[OPERATORS[operator]] = _value(value)
     return query

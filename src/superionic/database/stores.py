@@ -4,7 +4,7 @@ import copy
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -24,7 +24,6 @@ from superionic.database.uris import (
     CHECK_TIMEOUT_S,
     OUTAGE_TIMEOUT_MS,
     check_server,
-    check_uri,
     host_of,
     redact,
     with_options,
@@ -182,10 +181,9 @@ def _user_choice(project: Path, files: UserFiles) -> DatabaseChoice:
         config_dir=files.launchpad.resolve().parent,
         started=False,
     )
-    docs_store = job_store(choice).docs_store
+    docs_store: Any = job_store(choice).docs_store
     _check_docs_store(docs_store, files.jobflow)
-    object.__setattr__(choice, "database", str(docs_store.database))
-    return choice
+    return replace(choice, database=str(docs_store.database))
 
 
 def _check_docs_store(docs_store: Any, jobflow_file: Path) -> None:  # noqa: ANN401 (maggma Store, untyped)
@@ -194,7 +192,8 @@ def _check_docs_store(docs_store: Any, jobflow_file: Path) -> None:  # noqa: ANN
 
     if not hasattr(docs_store, "database"):
         raise NotConfiguredError(
-            f"{jobflow_file}: the docs_store is a {type(docs_store).__name__}; several workers need a MongoStore. {_CHOICES}"
+            f"{jobflow_file}: the docs_store is a {type(docs_store).__name__}, but several workers need a MongoStore. "
+            f"{_CHOICES}"
         )
     try:
         with pymongo.timeout(CHECK_TIMEOUT_S):
@@ -305,7 +304,7 @@ def job_store(choice: DatabaseChoice) -> "JobStore":
     if choice.kind is not DatabaseKind.USER_FILES:
         return JobStore.from_dict_spec(store_definition(choice.uri, choice.database))
     try:
-        store = JobflowSettings(CONFIG_FILE=str(choice.jobflow_file)).JOB_STORE
+        store: Any = JobflowSettings(CONFIG_FILE=str(choice.jobflow_file)).JOB_STORE
     except (ValueError, TypeError, KeyError, ImportError) as error:
         raise NotConfiguredError(f"{choice.jobflow_file} cannot be used: {redact(str(error))[:200]}. Mend it") from None
     missing = tuple(name for name in ADDITIONAL_STORES if name not in store.additional_stores)
@@ -315,7 +314,7 @@ def job_store(choice: DatabaseChoice) -> "JobStore":
             f"where superionic puts arrays, trajectories and models. Add these lines (with your server):\n"
             f"{store_lines(missing)}"
         )
-    return store
+    return store  # type: ignore[no-any-return]
 
 
 @cache
@@ -327,11 +326,9 @@ def _connect(uri: str, process: int) -> Any:  # noqa: ANN401, ARG001 (one client
 
 def mongo_database(choice: DatabaseChoice) -> "Database[dict[str, Any]]":
     """The database of the outputs, connected; clients are shared within a process."""
-    check = choice.kind is DatabaseKind.USER_FILES
-    if not check:
-        check_uri(choice.uri, choice.source)
+    if choice.kind is not DatabaseKind.USER_FILES:
         return _connect(choice.uri, os.getpid())[choice.database]  # type: ignore[no-any-return]
-    docs_store = job_store(choice).docs_store
+    docs_store: Any = job_store(choice).docs_store
     docs_store.connect()
     return docs_store._collection.database  # type: ignore[no-any-return]  # noqa: SLF001
 
@@ -353,6 +350,6 @@ def result_store(choice: DatabaseChoice, name: str, key: str = "key") -> "MongoS
     key : str
         Field that identifies a document.
     """
-    store = copy.copy(job_store(choice).docs_store)
+    store: Any = copy.copy(job_store(choice).docs_store)
     store.collection_name, store.key, store._coll = name, key, None  # noqa: SLF001 (as maggma's constructor does)
-    return store
+    return store  # type: ignore[no-any-return]

@@ -2,13 +2,16 @@
 
 Parallel tempering (R. H. Swendsen and J.-S. Wang, Phys. Rev. Lett. 57, 2607 (1986)) on the Ewald
 quadratic form collects low patterns; then the neighbours (one exchange of two ions) of the best
-ones are evaluated until nothing new appears. The search finds low energies but proves nothing.
+ones are evaluated until nothing new appears. Short runs among symmetric patterns come first,
+because low-energy patterns of large cells are often periodic and a random walk rarely meets them.
+The search finds low energies but proves nothing.
 """
 
 import numpy as np
 
 from superionic.ordering.arrangements import Block, Canonicaliser, draw
 from superionic.ordering.ewald import ChargeEnergy
+from superionic.ordering.folding import folds
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 from superionic.ordering.patterns import ChargePatterns, LowestPatterns
 
@@ -16,6 +19,8 @@ N_WALKERS = 32
 MOVES_PER_EXCHANGE = 64
 COLDEST, HOTTEST = 0.01, 1.0
 """Ends of the temperature ladder in units of the rms energy change of a random exchange."""
+MOVES_SHARE_OF_FOLDS = 8
+"""A run among symmetric patterns has one part in this many of the moves of the main run."""
 EXPANSION_ROUNDS = 10
 NEIGHBOURS_PER_BATCH = 500_000
 
@@ -106,13 +111,29 @@ def search(
         Up to k patterns, not proven to be the lowest.
     """
     rng = np.random.default_rng(seed)
-    width = permutations.shape[1]
-    pairs = _exchangeable_pairs(blocks)
-    walkers = _Walkers(draw(blocks, N_WALKERS, width, rng), energy, pairs, rng)
-    lowest = LowestPatterns(Canonicaliser(permutations, blocks), k, width)
-    # Random patterns first, so that there is an answer of k patterns even in a flat landscape.
-    start = draw(blocks, 2 * k, width, rng)
-    lowest.add(start, energy.energies_eV(start))
+    lowest = LowestPatterns(Canonicaliser(permutations, blocks), k, permutations.shape[1])
+    for fold in folds(blocks, energy, permutations, rng):
+        identity = np.arange(len(fold.energy.columns))[None, :]
+        part = LowestPatterns(Canonicaliser(identity, fold.blocks), N_WALKERS, identity.size)
+        _temper(part, fold.blocks, fold.energy, rng, n_moves // MOVES_SHARE_OF_FOLDS)
+        unfolded = fold.unfold(part.labels, permutations.shape[1])
+        lowest.add(unfolded, energy.energies_eV(unfolded))
+    _temper(lowest, blocks, energy, rng, n_moves)
+    _add_neighbours(lowest, energy, _exchangeable_pairs(blocks), k)
+    return lowest.result(energy, proven=False)
+
+
+def _temper(
+    lowest: LowestPatterns, blocks: list[Block], energy: ChargeEnergy, rng: np.random.Generator, n_moves: int
+) -> None:
+    """Run parallel tempering from the patterns known so far and from random ones; collect the lowest."""
+    width = lowest.labels.shape[1]
+    known = lowest.labels[: N_WALKERS // 2].copy()
+    random = draw(blocks, max(2 * lowest.k, N_WALKERS), width, rng)
+    # Random patterns are collected first, so that there is an answer even in a flat landscape.
+    lowest.add(random, energy.energies_eV(random))
+    start = np.concatenate([known, random[: N_WALKERS - len(known)]])
+    walkers = _Walkers(start, energy, _exchangeable_pairs(blocks), rng)
     harvest: list[LabelArray] = []
     for step in range(0, n_moves, MOVES_PER_EXCHANGE):
         walkers.move(min(MOVES_PER_EXCHANGE, n_moves - step))
@@ -122,8 +143,6 @@ def search(
             found = np.unique(np.concatenate(harvest), axis=0)
             lowest.add(found, energy.energies_eV(found))
             harvest = []
-    _add_neighbours(lowest, energy, pairs, k)
-    return lowest.result(energy, proven=False)
 
 
 def _exchangeable_pairs(blocks: list[Block]) -> IntArray:

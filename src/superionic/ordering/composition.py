@@ -86,8 +86,8 @@ def _host(spec: ElectrolyteSpec, point: CompositionPoint) -> tuple[Structure, li
 
 def _host_inline(spec: ElectrolyteSpec, point: CompositionPoint) -> tuple[Structure, list[str]]:
     cell = spec.host.cell
-    if cell is None:  # excluded by the validator of Host
-        raise SpecError("host.cell: missing; give the lattice parameters of the inline host")
+    if cell is None or spec.host.space_group is None:  # excluded by the validator of Host
+        raise SpecError(f"{spec.source}: host: an inline host needs space_group and cell")
     parameters = [float(LinearExpression.parse(getattr(cell, key)).at(point.axes)) for key in LATTICE_KEYS]
     positions = [[float(as_fraction(value)) for value in site.position] for site in spec.host.sites]
     labels = [site.label or f"{site.sublattice}{index}" for index, site in enumerate(spec.host.sites)]

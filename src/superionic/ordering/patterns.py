@@ -15,7 +15,7 @@ from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 TIE_eV = 1e-8
 """Energies closer than this (1e-12 of their size, if that is more) differ by rounding errors only."""
 CUT_MARGIN_eV = 1e-6
-CHUNK = 65_536
+CHUNK = 8_192
 """Arrangements written down at a time."""
 
 
@@ -73,7 +73,7 @@ class LowestPatterns:
 
     def __init__(self, canonicaliser: Canonicaliser, k: int, width: int) -> None:
         self._canonicaliser = canonicaliser
-        self._k = k
+        self.k = k
         self.codes: CodeArray = np.zeros(0, dtype=np.uint64)
         self.energies_eV: FloatArray = np.zeros(0)
         self.labels: LabelArray = np.zeros((0, width), dtype=np.int8)
@@ -81,9 +81,9 @@ class LowestPatterns:
     @property
     def threshold_eV(self) -> float:
         """Energy above which a further pattern is of no interest."""
-        if len(self.energies_eV) < self._k:
+        if len(self.energies_eV) < self.k:
             return np.inf
-        return float(self.energies_eV[self._k - 1]) + CUT_MARGIN_eV
+        return float(self.energies_eV[self.k - 1]) + CUT_MARGIN_eV
 
     def add(self, labels: LabelArray, energies_eV: FloatArray) -> None:
         """Offer patterns, shape (n, n_columns), with their energies."""
@@ -106,7 +106,7 @@ class LowestPatterns:
         groups = tie_groups(energies)
         lowest_of_group = np.full(len(energies), np.inf)
         np.minimum.at(lowest_of_group, groups, energies)
-        order = np.lexsort((self.codes, groups))[: self._k]
+        order = np.lexsort((self.codes, groups))[: self.k]
         return ChargePatterns(labels[order], lowest_of_group[groups[order]], proven)
 
 
@@ -137,12 +137,25 @@ def evaluate_all(
     for start in range(0, n_raw, CHUNK):
         ranks = np.arange(start, min(start + CHUNK, n_raw))
         energies[ranks] = energy.energies_eV(unrank(blocks, ranks, width))
-    order = np.argsort(energies)
+    order = _lowest_ranks(energies, k * len(permutations))
     lowest = LowestPatterns(Canonicaliser(permutations, blocks), k, width)
     step = min(CHUNK, max(1024, 4 * k))
-    for start in range(0, n_raw, step):
+    for start in range(0, len(order), step):
         ranks = order[start : start + step]
         if energies[ranks[0]] > lowest.threshold_eV:
             break
         lowest.add(unrank(blocks, ranks, width), energies[ranks])
     return lowest.result(energy, proven=True)
+
+
+def _lowest_ranks(energies_eV: FloatArray, n: int) -> IntArray:
+    """Return the numbers of the n lowest energies and of what ties with them, in rising order.
+
+    An orbit has no more members than the group has elements, so k times the order of the group raw
+    patterns contain the k lowest distinct ones.
+    """
+    if n >= len(energies_eV):
+        return np.argsort(energies_eV)
+    cut_eV = np.partition(energies_eV, n)[n] + CUT_MARGIN_eV
+    ranks = np.flatnonzero(energies_eV <= cut_eV)
+    return ranks[np.argsort(energies_eV[ranks])]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jobflow import Maker
-from pymatgen.core import Structure
+from pymatgen.core import Composition, Structure
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
@@ -16,6 +16,7 @@ from superionic.labelling.schemas import LabelDoc, LabelSetDoc
 from superionic.potentials.jobs import relax_all
 from superionic.potentials.registry import load_calculator
 from superionic.potentials.schemas import ScreeningDoc
+from superionic.stability.formation import Entry
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
 from superionic.stages import StabilitySettings
@@ -156,7 +157,7 @@ def _require_end_members(found: Sequence[GroundStateDoc], end_members: Sequence[
         )
 
 
-def _entry(state: GroundStateDoc, index: int) -> tuple[object, float, int]:
+def _entry(state: GroundStateDoc, index: int) -> Entry:
     item = state.relaxed[index]
     return item.structure.composition.element_composition, item.energy_eV, len(item.structure)
 
@@ -185,15 +186,13 @@ def relaxed_id(state: GroundStateDoc, index: int) -> str:
     return f"{state.key}:{index}"
 
 
-def _label_entry(label: LabelDoc) -> tuple[object, float, int]:
+def _label_entry(label: LabelDoc) -> Entry:
     energy = label.energy_eV if label.energy_eV is not None else float("nan")
     return label.structure.composition.element_composition, energy, len(label.structure)
 
 
 def _reduced(formula: str) -> str:
-    from pymatgen.core import Composition
-
-    return Composition(formula).reduced_formula
+    return str(Composition(formula).reduced_formula)
 
 
 def _row(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from superionic.errors import TrainingCheckError
@@ -118,7 +119,7 @@ class Findings:
         if not condition:
             self.differences.append(message)
 
-    def refuse(self, subject: str) -> None:
+    def refuse(self, subject: str, folder: Path) -> None:
         """Raise if anything was noted.
 
         Raises
@@ -129,11 +130,11 @@ class Findings:
         if self.differences:
             raise TrainingCheckError(
                 f"{subject} is refused, because it is not what was asked for: {'; '.join(self.differences)}. "
-                "Look at the log of the training named below or change the settings under `training:`"
+                f"Look into the log of the training in {folder}, and at the settings under `training:`"
             )
 
 
-def check_training(request: TrainingRequest, evidence: Evidence) -> None:
+def check_training(request: TrainingRequest, evidence: Evidence, folder: Path) -> None:
     """Refuse a training whose result differs from the request.
 
     Parameters
@@ -142,6 +143,8 @@ def check_training(request: TrainingRequest, evidence: Evidence) -> None:
         What was asked for.
     evidence : Evidence
         What the run, its log and the saved model say.
+    folder : Path
+        Folder of the training, for the message.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def check_training(request: TrainingRequest, evidence: Evidence) -> None:
     _check_model(findings, request, evidence)
     _check_epochs(findings, request, evidence)
     _check_start(findings, request, evidence)
-    findings.refuse("the trained model")
+    findings.refuse("the trained model", folder)
 
 
 def _check_optimiser(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
@@ -217,9 +220,7 @@ def _check_model(findings: Findings, request: TrainingRequest, evidence: Evidenc
         findings.close(f"E0 of element {number} in head {HEAD} (log), eV", asked, energy, tolerance=1e-6)
 
 
-def _check_e0s(
-    findings: Findings, head: str, asked: Mapping[int, float], model: ModelFacts, dtype: str
-) -> None:
+def _check_e0s(findings: Findings, head: str, asked: Mapping[int, float], model: ModelFacts, dtype: str) -> None:
     found = model.e0s_eV.get(head, {})
     for number in model.atomic_numbers:
         what = f"E0 of element {number} in head {head} of the saved model, eV"
@@ -235,7 +236,9 @@ def _check_epochs(findings: Findings, request: TrainingRequest, evidence: Eviden
     best = min(losses, key=lambda epoch: (losses[epoch], epoch))
     findings.equal("epoch of the saved weights (best validation loss)", best, evidence.log.best_epoch)
     if evidence.stop_reason == "patience":
-        findings.equal("epochs without improvement at the early stop", request.settings.patience, len(losses) - 1 - best)
+        findings.equal(
+            "epochs without improvement at the early stop", request.settings.patience, len(losses) - 1 - best
+        )
     else:
         findings.equal("epochs of a run that was not stopped early", request.settings.max_epochs, len(losses))
 
@@ -264,7 +267,7 @@ def _check_start(findings: Findings, request: TrainingRequest, evidence: Evidenc
         )
 
 
-def check_saved_weights(history: Sequence[ValidationRecord], best_epoch: int, found: Errors) -> None:
+def check_saved_weights(history: Sequence[ValidationRecord], best_epoch: int, found: Errors, folder: Path) -> None:
     """Check that the saved file holds the weights whose validation errors were reported for the best epoch.
 
     Parameters
@@ -275,6 +278,8 @@ def check_saved_weights(history: Sequence[ValidationRecord], best_epoch: int, fo
         Epoch of the saved weights.
     found : Errors
         Errors of the saved file on the same validation set, by superionic's evaluation.
+    folder : Path
+        Folder of the training, for the message.
 
     Raises
     ------
@@ -288,11 +293,15 @@ def check_saved_weights(history: Sequence[ValidationRecord], best_epoch: int, fo
         for name in ("energy_rmse_meV_per_atom", "force_rmse_meV_per_A", "stress_rmse_meV_per_A3"):
             asked, got = getattr(record, name), getattr(found, name)
             same = math.isclose(asked, got, rel_tol=REPRODUCTION, abs_tol=REPRODUCTION_FLOOR)
-            findings.true(same, f"validation {name} of the saved model: MACE reported {asked:g}, the file gives {got:g}")
-    findings.refuse("the saved model file")
+            findings.true(
+                same, f"validation {name} of the saved model: MACE reported {asked:g}, the file gives {got:g}"
+            )
+    findings.refuse("the saved model file", folder)
 
 
-def check_production_model(tuned: Evaluation, production: Evaluation, facts: ModelFacts, dtype: str) -> None:
+def check_production_model(
+    tuned: Evaluation, production: Evaluation, facts: ModelFacts, dtype: str, folder: Path
+) -> None:
     """Check that the one-head file for production gives the same energies and forces as the trained one.
 
     Raises
@@ -306,5 +315,7 @@ def check_production_model(tuned: Evaluation, production: Evaluation, facts: Mod
     limits = REPLAY_TOLERANCE[dtype]
     values = (difference.energy_rmse_meV_per_atom, difference.force_rmse_meV_per_A, difference.stress_rmse_meV_per_A3)
     for value, limit in zip(values, limits, strict=True):
-        findings.true(value <= limit, f"the production file differs from the trained one by {value:g} (at most {limit:g})")
-    findings.refuse("the production model file")
+        findings.true(
+            value <= limit, f"the production file differs from the trained one by {value:g} (at most {limit:g})"
+        )
+    findings.refuse("the production model file", folder)

@@ -21,6 +21,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
+from superionic.errors import SuperionicError
 from superionic.training import mace_command as names
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
 from superionic.training.mace_model import evaluate, foundation_head, load_model, read_facts, write_single_head
@@ -29,8 +30,7 @@ from superionic.training.metrics import Evaluation, fit_element_offsets
 
 JOB_FILE, OUTCOME_FILE, EVALUATIONS_FILE = "job.json", "outcome.json", "evaluations.npz"
 PRODUCTION_FILE = "production.model"
-EXIT_DIVERGED = 3
-ORPHAN_EXIT = 4
+EXIT_BAD_INPUT, EXIT_DIVERGED, EXIT_ORPHANED = 2, 3, 4
 WATCH_INTERVAL_S = 1.0
 SPLITS = {"train": names.TRAIN_FILE, "valid": names.VALID_FILE, "test": names.TEST_FILE}
 EVALUATION_BATCH = 16
@@ -160,13 +160,15 @@ class Workplace:
 
     def write(self) -> None:
         """Hand everything over."""
-        arrays = {f"{name}:{part}": values for name, found in self.evaluations.items() for part, values in vars(found).items()}
+        arrays = {
+            f"{name}:{part}": values for name, found in self.evaluations.items() for part, values in vars(found).items()
+        }
         np.savez(EVALUATIONS_FILE, **arrays)
         Path(OUTCOME_FILE).write_text(json.dumps(self.outcome), encoding="utf-8")
 
 
 def main() -> int:
-    """Run the prepared training in the current folder; the exit code is 3 if it diverged."""
+    """Run the prepared training in the current folder; the exit code is 2 for unusable input and 3 if it diverged."""
     job = ChildJob(**json.loads(Path(JOB_FILE).read_text(encoding="utf-8")))
     threading.Thread(target=_end_with_parent, args=(job.parent_pid,), daemon=True).start()
     import torch
@@ -180,6 +182,10 @@ def main() -> int:
     except DivergedError:
         place.write()
         return EXIT_DIVERGED
+    except SuperionicError as error:
+        place.outcome["message"] = str(error)
+        place.write()
+        return EXIT_BAD_INPUT
     place.outcome["seconds"] = dict(zip(("before", "train", "after"), np.diff(times).tolist(), strict=True))
     place.outcome["effective"]["threads"] = torch.get_num_threads()
     place.write()
@@ -190,7 +196,7 @@ def _end_with_parent(parent_pid: int) -> None:
     # a killed worker cannot end its training, so the training looks after itself
     while os.getppid() == parent_pid:
         time.sleep(WATCH_INTERVAL_S)
-    os._exit(ORPHAN_EXIT)
+    os._exit(EXIT_ORPHANED)
 
 
 def _read(file: str) -> list[Atoms]:

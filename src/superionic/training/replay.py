@@ -33,11 +33,14 @@ class ReplaySet:
         Structures without labels.
     source : str
         Where they come from, in words.
+    derived : bool
+        Whether they were derived from the training structures, for want of a set of their own.
     """
 
     train: tuple[Atoms, ...]
     valid: tuple[Atoms, ...]
     source: str
+    derived: bool
 
 
 def shipped_replay_file(foundation: str) -> Path | None:
@@ -80,12 +83,14 @@ def make_replay(file: Path | None, training: Sequence[Atoms], n_structures: int,
         If there are fewer than two structures.
     """
     if file is None:
-        return _divided(_distorted(training, n_structures, seed), "rattled and strained training structures")
+        made = _distorted(training, n_structures, seed)
+        return _divided(made, "rattled and strained training structures", derived=True)
     structures = _read_structures(file)
     if len(structures) < MIN_REPLAY:
         raise InsufficientDataError(f"{file} holds {len(structures)} structures; a replay set needs {MIN_REPLAY}")
     order = np.random.default_rng(seed).permutation(len(structures))[:n_structures]
-    return _divided([structures[index] for index in order.tolist()], f"{file.name} ({len(structures)} structures)")
+    drawn = [structures[index] for index in order.tolist()]
+    return _divided(drawn, f"{file.name} ({len(structures)} structures)", derived=False)
 
 
 def _read_structures(file: Path) -> list[Atoms]:
@@ -111,9 +116,11 @@ def _distorted(training: Sequence[Atoms], n_structures: int, seed: int) -> list[
     return made
 
 
-def _divided(structures: Sequence[Atoms], source: str) -> ReplaySet:
+def _divided(structures: Sequence[Atoms], source: str, *, derived: bool) -> ReplaySet:
     n_valid = max(1, round(VALID_SHARE * len(structures)))
-    return ReplaySet(train=tuple(structures[n_valid:]), valid=tuple(structures[:n_valid]), source=source)
+    return ReplaySet(
+        train=tuple(structures[n_valid:]), valid=tuple(structures[:n_valid]), source=source, derived=derived
+    )
 
 
 def _bare(atoms: Atoms) -> Atoms:

@@ -155,7 +155,7 @@ def check_really_unwrapped(positions_A: NDArray[np.floating], lattice_A: NDArray
     """Refuse positions that were wrapped into the cell but are said to be unwrapped.
 
     The signature is unmistakable: along some axis all atoms stay within one period and yet an atom moves by more
-    than half of it between two frames. Taken as unwrapped, such data give a wrong diffusivity without a sign of it.
+    than three quarters of it between two frames. Taken as unwrapped, such data give a wrong diffusivity silently.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def check_really_unwrapped(positions_A: NDArray[np.floating], lattice_A: NDArray
         high = np.maximum(high, fractional.max(axis=(0, 1)))
         if len(fractional) > 1:
             jump = np.maximum(jump, np.abs(np.diff(fractional, axis=0)).max(axis=(0, 1)))
-    wrapped = (high - low < 1.0 + 1e-4) & (jump > 0.5)  # noqa: PLR2004 (half a period)
+    wrapped = (high - low < 1.0 + 1e-4) & (jump > 0.75)  # noqa: PLR2004 (see above)
     if wrapped.any():
         axes = ", ".join("abc"[i] for i in np.flatnonzero(wrapped))
         raise TransportInputError(

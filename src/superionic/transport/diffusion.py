@@ -1,11 +1,12 @@
 """From a trajectory to a diffusivity and a conductivity, each with an error and a verdict."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from superionic.transport.anisotropy import all_parts, isotropic
 from superionic.transport.checks import check_positive
 from superionic.transport.conductivity import nernst_einstein_factor
 from superionic.transport.displacement import Array, HostFrame, collective_coordinate, host_frame, msd_fft, msd_of
@@ -26,8 +27,6 @@ from superionic.transport.integrity import FrameworkIntegrity, IntegritySettings
 from superionic.transport.verdicts import Verdict
 from superionic.units import A2_PER_PS_IN_CM2_PER_S
 
-AXES = ("a", "b", "c")
-PLANES = ("ab", "ac", "bc")
 MIN_MOBILE = 3
 
 
@@ -159,6 +158,16 @@ class Diffusion:
     msd_host_A2: Array
     integrity: FrameworkIntegrity
 
+    @property
+    def diffusivity_cm2_per_s_std(self) -> float:
+        """The same as `diffusivity_std_cm2_per_s`."""
+        return self.diffusivity_std_cm2_per_s
+
+    @property
+    def conductivity_S_per_cm_std(self) -> float:  # noqa: N802 (unit suffix)
+        """The same as `conductivity_std_S_per_cm`."""
+        return self.conductivity_std_S_per_cm
+
 
 def analyze_trajectory(
     positions_A: ArrayLike,
@@ -256,36 +265,11 @@ def _judge(found: _Findings) -> tuple[Verdict, str]:
         )
     if not found.window.diffusive:
         return Verdict.NOT_DIFFUSIVE, f"{found.window.reason}: run longer"
-    estimate = tracer_estimate(found.samples, _isotropic, n_hops)
+    estimate = tracer_estimate(found.samples, isotropic, n_hops)
     if estimate.value <= estimate.std:
         return Verdict.NOT_DIFFUSIVE, "the slope of the MSD does not differ from zero within its error: run longer"
     checked = "" if found.integrity.checked else f"; framework {found.integrity.reason}"
     return Verdict.OK, f"{found.window.reason}, {n_hops} jumps{checked}"
-
-
-def _isotropic(tensors: Array) -> Array:
-    return np.trace(tensors, axis1=1, axis2=2) / 3.0
-
-
-def _along(unit: Array) -> Callable[[Array], Array]:
-    return lambda tensors: np.einsum("i,nij,j->n", unit, tensors, unit)
-
-
-def _in_plane(normal: Array) -> Callable[[Array], Array]:
-    return lambda tensors: (
-        0.5 * (np.trace(tensors, axis1=1, axis2=2) - np.einsum("i,nij,j->n", normal, tensors, normal))
-    )
-
-
-def _directions(lattice_A: Array) -> list[Callable[[Array], Array]]:
-    """Isotropic, then the axes a, b, c, then the planes ab, ac, bc."""
-    units = lattice_A / np.linalg.norm(lattice_A, axis=1, keepdims=True)
-    normals = [np.cross(units[i], units[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
-    return [
-        _isotropic,
-        *(_along(unit) for unit in units),
-        *(_in_plane(normal / np.linalg.norm(normal)) for normal in normals),
-    ]
 
 
 def _widened(estimate: Estimate, bound: float | None) -> Estimate:
@@ -319,20 +303,27 @@ def _interval(value: float, half_width: float) -> tuple[float, float]:
     return max(value - half_width, 0.0), value + half_width
 
 
-def _report(found: _Findings, mobile: str, charge_e: float, temperature_K: float, factor: float) -> Diffusion:
-    frame, window = found.frame, found.window
+def _judged(found: _Findings) -> tuple[Verdict, str, float | None, list[Estimate]]:
+    """Verdict, reason, upper bound (A^2/ps), and the estimates of all parts of the tensor, widened if unusable."""
     verdict, reason = _judge(found)
     bound = _upper_bound(found, verdict)
-    estimates = [tracer_estimate(found.samples, part, found.hops.n_hops) for part in _directions(frame.lattice_A)]
+    parts = all_parts(found.frame.lattice_A)
+    estimates = [tracer_estimate(found.samples, part, found.hops.n_hops) for part in parts]
     if verdict in {Verdict.TOO_FEW_HOPS, Verdict.NOT_DIFFUSIVE}:
         estimates = [_widened(estimate, bound) for estimate in estimates]
-    tracer, collective = estimates[0], collective_estimate(found.samples, _isotropic)
+    return verdict, reason, bound, estimates
+
+
+def _report(found: _Findings, mobile: str, charge_e: float, temperature_K: float, factor: float) -> Diffusion:
+    frame, window = found.frame, found.window
+    verdict, reason, bound, estimates = _judged(found)
+    tracer, collective = estimates[0], collective_estimate(found.samples, isotropic)
     haven, haven_std = _haven(tracer, collective, verdict)
     cm2 = A2_PER_PS_IN_CM2_PER_S
     values = cm2 * np.array([estimate.value for estimate in estimates])
     stds = cm2 * np.array([estimate.std for estimate in estimates])
     interval95 = _interval(float(values[0]), cm2 * tracer.half_width_95)
-    n_lags = len(found.msd)
+    times = np.arange(len(found.msd), dtype=np.float64) * frame.time_step_ps
     return Diffusion(
         mobile=mobile,
         mobile_count=len(frame.mobile_index),
@@ -370,9 +361,9 @@ def _report(found: _Findings, mobile: str, charge_e: float, temperature_K: float
         site_loglog_slope_std=window.site_slope_std,
         verdict=verdict,
         verdict_reason=reason,
-        msd_time_ps=np.arange(n_lags) * frame.time_step_ps,
+        msd_time_ps=times,
         msd_tracer_A2=found.msd,
-        msd_collective_A2=msd_fft(collective_coordinate(frame))[0, :n_lags],
+        msd_collective_A2=msd_fft(collective_coordinate(frame))[0, : len(times)],
         msd_host_A2=found.integrity.msd_A2,
         integrity=found.integrity,
     )

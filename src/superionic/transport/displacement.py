@@ -68,7 +68,7 @@ class HostFrame:
         return (self.n_frames - 1) * self.time_step_ps
 
     @property
-    def volume_A3(self) -> float:
+    def volume_A3(self) -> float:  # noqa: N802 (unit suffix)
         """Volume of the cell, in A^3."""
         return float(abs(np.linalg.det(self.lattice_A)))
 
@@ -151,7 +151,8 @@ def _frames_to_drop(discard_ps: float, time_step_ps: float, n_frames: int) -> in
     drop = int(np.ceil(discard_ps / time_step_ps - 1e-9))
     if n_frames - drop < MIN_FRAMES:
         raise TransportInputError(
-            f"discard_ps = {discard_ps} leaves {max(n_frames - drop, 0)} of {n_frames} frames: discard less or run longer."
+            f"discard_ps = {discard_ps} leaves {max(n_frames - drop, 0)} of {n_frames} frames: "
+            "discard less or run longer."
         )
     return drop
 
@@ -175,7 +176,7 @@ def _host_drift(
         index = host[start : start + CHUNK_ATOMS]
         block = _unwrapped(positions, index, lattice, wrapped=wrapped)
         drift += np.einsum("fni,n->fi", block - block[0], masses[index])
-    return drift / max(float(masses[host].sum()), 1e-12)
+    return np.asarray(drift / max(float(masses[host].sum()), 1e-12), dtype=np.float64)
 
 
 def msd_fft(coordinates_A: Array) -> Array:
@@ -250,7 +251,7 @@ def collective_coordinate(frame: HostFrame) -> Array:
     total = np.zeros((1, 3, frame.n_frames))
     for block in frame.chunks(frame.mobile_index):
         total += (block - block[..., :1]).sum(axis=0)
-    return total / np.sqrt(len(frame.mobile_index))
+    return np.asarray(total / np.sqrt(len(frame.mobile_index)), dtype=np.float64)
 
 
 def msd_of(frame: HostFrame, index: Index, n_lags: int, kept_lags: Index) -> tuple[Array, Array]:

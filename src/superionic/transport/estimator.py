@@ -1,12 +1,11 @@
 """Slope of the mean square displacement: where to fit it, and how wrong the slope may be."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student_t
+from scipy.special import ndtri, stdtrit
 
+from superionic.transport.anisotropy import Part
 from superionic.transport.displacement import Array, HostFrame, Index, collective_coordinate, msd_tensor
 
 MIN_LAGS = 3
@@ -270,13 +269,13 @@ def sample_slopes(frame: HostFrame, window: Window, settings: WindowSettings) ->
         The tensors.
     """
     lags = np.unique(np.rint(np.linspace(window.start, window.stop, settings.n_lags))).astype(np.intp)
-    weights = 0.5 * ols_weights(lags * frame.time_step_ps)
+    weights = 0.5 * ols_weights(lags.astype(np.float64) * frame.time_step_ps)
     n_blocks = min(settings.n_blocks, int(frame.n_frames / (1.5 * window.stop)))
     length = frame.n_frames // n_blocks if n_blocks >= 3 else 0  # noqa: PLR2004 (no spread from fewer)
     starts = [k * length for k in range(n_blocks)] if length > window.stop + 1 else []
 
     def tensors(x: Array) -> Array:
-        return np.einsum("nlij,l->nij", msd_tensor(x, lags), weights)
+        return np.asarray(np.einsum("nlij,l->nij", msd_tensor(x, lags), weights), dtype=np.float64)
 
     def in_blocks(x: Array) -> Array:
         sums = [tensors(x[..., s : s + length]).sum(axis=0) for s in starts]
@@ -315,10 +314,10 @@ def _half_width(samples: Array, level: float) -> float:
     n = len(samples)
     if n < 2:  # noqa: PLR2004 (no spread from one sample)
         return 0.0
-    return float(student_t.ppf(0.5 + 0.5 * level, n - 1) * samples.std(ddof=1) / np.sqrt(n))
+    return float(stdtrit(n - 1, 0.5 + 0.5 * level) * samples.std(ddof=1) / np.sqrt(n))
 
 
-def tracer_estimate(samples: SlopeSamples, part: Callable[[Array], Array], n_hops: int) -> Estimate:
+def tracer_estimate(samples: SlopeSamples, part: Part, n_hops: int) -> Estimate:
     """Diffusivity along a direction, in a plane or in space, with the larger of three errors.
 
     They are the jackknife over ions (t with N - 1 degrees of freedom; right if ions move independently), the scatter
@@ -341,15 +340,15 @@ def tracer_estimate(samples: SlopeSamples, part: Callable[[Array], Array], n_hop
     """
     ions, blocks = part(samples.particles), part(samples.blocks)
     value = float(ions.mean())
-    shot = abs(value) / np.sqrt(max(n_hops, 1))
+    shot = float(abs(value) / np.sqrt(max(n_hops, 1)))
 
     def width(level: float) -> float:
-        return max(_half_width(ions, level), _half_width(blocks, level), float(norm.ppf(0.5 + 0.5 * level)) * shot)
+        return max(_half_width(ions, level), _half_width(blocks, level), float(ndtri(0.5 + 0.5 * level)) * shot)
 
     return Estimate(value, width(LEVEL_68), width(LEVEL_95))
 
 
-def collective_estimate(samples: SlopeSamples, part: Callable[[Array], Array]) -> Estimate | None:
+def collective_estimate(samples: SlopeSamples, part: Part) -> Estimate | None:
     """Collective (charge) diffusivity with the error of the time blocks, the only one there is.
 
     Parameters

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from superionic.transport.displacement import Array, HostFrame
 
@@ -97,7 +97,7 @@ def diffusivity_bound(frame: HostFrame, hops: Hops, hop_length_A: float, msd_A2:
     float
         Upper bound in A^2/ps.
     """
-    most_hops = 0.5 * float(chi2.ppf(0.95, 2 * (hops.n_hops + 1)))
+    most_hops = 0.5 * float(chdtri(2 * (hops.n_hops + 1), 0.05))
     square = max(hops.mean_square_jump_A2, hop_length_A**2)
     by_hops = most_hops * square / (6.0 * len(frame.mobile_index) * frame.duration_ps)
     by_msd = float(msd_A2[-1]) / (6.0 * (len(msd_A2) - 1) * frame.time_step_ps)

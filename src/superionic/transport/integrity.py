@@ -5,6 +5,7 @@ clearly molten). They are **not** validated on halides, on molecular anions that
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from ase import Atoms
@@ -188,7 +189,7 @@ def _follow(
     total, far, done = np.zeros(n_lags), np.zeros(len(edges) - 2), 0
     for x in frame.chunks(index):
         total += msd_fft(x)[:, :n_lags].sum(axis=0)
-        places = np.stack([x[..., a:b].mean(axis=-1) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+        places = np.stack([x[..., a:b].mean(axis=-1) for a, b in pairwise(edges)])
         distance = np.linalg.norm(places[1:] - places[0], axis=-1)
         far += (distance > 0.5 * neighbours[done : done + len(x)]).sum(axis=1)
         done += len(x)

@@ -1,0 +1,140 @@
+"""The checks of ``superionic doctor``."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from superionic.errors import SuperionicError
+from superionic.stages import LabelEngine
+
+if TYPE_CHECKING:
+    from superionic.spec import ElectrolyteSpec
+
+TESTED = {"mace-torch": "0.3.16", "chgnet": "0.4.2", "jobflow": "0.4.0", "FireWorks": "2.1.4", "maggma": "0.77.1"}
+MIN_FREE_GB = 2.0
+BYTES_PER_GB = 1e9
+
+
+@dataclass(frozen=True)
+class Check:
+    """Result of one check; a failed one that is not required is a warning."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    required: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether the campaign could not run."""
+        return self.required and not self.ok
+
+    @property
+    def mark(self) -> str:
+        """One word for tables."""
+        return "ok" if self.ok else ("FAILED" if self.required else "warning")
+
+
+def run_checks(spec_file: Path | None, project: Path) -> list[Check]:
+    """All checks that apply; with a spec also what that spec needs.
+
+    Raises
+    ------
+    SpecError
+        If the spec is invalid.
+    """
+    from superionic.spec import ElectrolyteSpec
+
+    spec = ElectrolyteSpec.from_file(spec_file) if spec_file else None
+    checks = [_settings(), _database(project), _disk(project), *_versions(), _device()]
+    if spec is not None:
+        checks += [_foundation(spec), _labels(spec)]
+    return checks
+
+
+def _attempt(name: str, action: Callable[[], str]) -> Check:
+    """A check that is passed unless superionic itself explains why it cannot be."""
+    try:
+        return Check(name, True, action())
+    except SuperionicError as error:
+        return Check(name, False, "not usable", str(error))
+
+
+def _settings() -> Check:
+    from superionic.settings import config_file, load_settings
+
+    def read() -> str:
+        load_settings()
+        return f"variables SUPERIONIC_*, {config_file()}{'' if config_file().exists() else ' (absent: defaults)'}"
+
+    return _attempt("settings", read)
+
+
+def _database(project: Path) -> Check:
+    from superionic.cli.session import open_project
+
+    def reach() -> str:
+        from superionic.database.stores import job_store
+        from superionic.launch.launchpad import launchpad
+
+        with open_project(project) as (choice, _):
+            launchpad(choice)
+            job_store(choice)
+            return choice.describe()
+
+    return _attempt("database, queue and stores", reach)
+
+
+def _disk(project: Path) -> Check:
+    folder = next(path for path in (project.resolve(), *project.resolve().parents) if path.exists())
+    free = shutil.disk_usage(folder).free / BYTES_PER_GB
+    return Check("free disk", free > MIN_FREE_GB, f"{free:.1f} GB", f"free at least {MIN_FREE_GB:g} GB in {folder}")
+
+
+def _versions() -> list[Check]:
+    checks = []
+    for package, tested in TESTED.items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = "absent"
+        remedy = f"tested with {tested}: pip install '{package}=={tested}'"
+        checks.append(Check(package, found == tested, found, "" if found == tested else remedy, required=found == "absent"))
+    return checks
+
+
+def _device() -> Check:
+    from superionic.settings import load_settings
+
+    device = load_settings().device
+    if device == "cpu":
+        return Check("device", True, "cpu")
+    import torch
+
+    usable = torch.cuda.is_available() if device.startswith("cuda") else True
+    return Check("device", usable, device, "" if usable else "torch sees no CUDA device: set SUPERIONIC_DEVICE=cpu")
+
+
+def _foundation(spec: ElectrolyteSpec) -> Check:
+    from superionic.potentials.registry import foundation_ref
+
+    return _attempt(f"foundation {spec.foundation}", lambda: foundation_ref(spec.foundation).level_of_theory)
+
+
+def _labels(spec: ElectrolyteSpec) -> Check:
+    engine = spec.labelling.engine
+    if engine is LabelEngine.VASP_SCAN:
+        from superionic.labelling.scan import check_configured
+
+        def configured() -> str:
+            check_configured()
+            return "VASP configured"
+
+        return _attempt("labels: vasp-scan", configured)
+    return Check(f"labels: {engine.value}", True, "teacher potential CHGNet r2SCAN, a surrogate for DFT")

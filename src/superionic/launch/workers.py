@@ -1,0 +1,339 @@
+"""Run a campaign with several worker processes on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from fireworks import LaunchPad
+from pymongo.errors import PyMongoError
+
+from superionic.database.files import wait_until
+from superionic.database.local import ensure_server
+from superionic.database.stores import DatabaseChoice, environment
+from superionic.errors import DatabaseError
+from superionic.launch.launchpad import campaign_is_finished, launchpad
+from superionic.launch.reconcile import RepairReport, repair
+from superionic.launch.status import CampaignStatus, campaign_status
+from superionic.launch.worker_main import INTERRUPTED_STATUS
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_REPAIR_EVERY_S = 15.0
+
+
+@dataclass(frozen=True)
+class WorkersOutcome:
+    """How a run of workers ended.
+
+    Attributes
+    ----------
+    status : CampaignStatus
+        The campaign at the end; ``status.finished`` tells whether anything is left to run.
+    interrupted : bool
+        Whether Ctrl-C, SIGTERM or the stop event ended it; what ran is back on the queue.
+    timed_out : bool
+        Whether the time limit ended it.
+    n_restarts : int
+        Workers that had to be replaced.
+    repaired : RepairReport
+        What was repaired at the start and on the way.
+    problem : str or None
+        Why it ended before the campaign was finished, if for another reason.
+    """
+
+    status: CampaignStatus
+    interrupted: bool
+    timed_out: bool
+    n_restarts: int
+    repaired: RepairReport
+    problem: str | None
+
+
+@dataclass
+class _Slot:
+    """One place for a worker; its process is replaced if it dies."""
+
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    n_starts: int = 0
+
+
+@dataclass
+class _Stop:
+    """Requests to stop, from signals or from the caller's event."""
+
+    event: threading.Event
+    n_signals: int = 0
+    previous: dict[signal.Signals, Any] = field(default_factory=dict)
+
+    def handle(self, _number: int, _frame: FrameType | None) -> None:
+        self.n_signals += 1
+        self.event.set()
+
+    @contextmanager
+    def handlers(self) -> Iterator[None]:
+        """Catch SIGINT and SIGTERM; elsewhere than in the main thread only the event counts."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self.previous = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in self.previous.items():
+                signal.signal(number, handler)
+
+
+def worker_command(
+    choice: DatabaseChoice,
+    campaign: str | None,
+    launch_dir: Path,
+    *,
+    categories: Sequence[str] = (),
+    timeout_s: float | None = None,
+    sleep_s: float = 0.5,
+    parent: int | None = None,
+) -> list[str]:
+    """Command line of a worker process; it holds no password. The parameters are those of :func:`run_workers`."""
+    command = [sys.executable, "-m", "superionic.launch.worker_main", "--launchpad", str(choice.launchpad_file)]
+    command += ["--launch-dir", str(launch_dir), "--sleep", str(sleep_s)]
+    options = {"--campaign": campaign, "--timeout": timeout_s, "--home": choice.home, "--parent": parent}
+    command += [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    return command + [word for category in categories for word in ("--category", category)]
+
+
+class _Pool:
+    """The worker processes of one run."""
+
+    def __init__(
+        self, command: list[str], variables: Mapping[str, str], folder: Path, n: int, max_restarts: int
+    ) -> None:
+        self.command, self.variables = command, variables
+        self.max_restarts, self.n_restarts = max_restarts, 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self.slots = [_Slot(folder / f"worker-{os.getpid()}-{number}.log") for number in range(1, n + 1)]
+
+    def start(self, slot: _Slot) -> None:
+        with slot.log.open("ab") as log:
+            slot.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.variables},
+                start_new_session=True,  # Ctrl-C reaches the parent only, and a group can be ended as a whole
+            )
+        slot.n_starts += 1
+
+    def reap(self) -> int:
+        """Empty the slots of workers that have ended; the number of those that died."""
+        died = 0
+        for slot in self.slots:
+            if slot.process is None or slot.process.poll() is None:
+                continue
+            _kill_group(slot.process.pid)
+            died += slot.process.returncode not in {0, INTERRUPTED_STATUS}
+            slot.process = None
+        return died
+
+    def refill(self) -> None:
+        """Start a worker in each empty slot, as often as is allowed for replacements."""
+        for slot in self.slots:
+            if slot.process is not None or (slot.n_starts and self.n_restarts >= self.max_restarts):
+                continue
+            self.n_restarts += bool(slot.n_starts)
+            self.start(slot)
+
+    def running(self) -> list[subprocess.Popen[bytes]]:
+        return [slot.process for slot in self.slots if slot.process is not None and slot.process.poll() is None]
+
+    def stop(self, grace_s: float, hurry: Callable[[], bool]) -> None:
+        """Interrupt all workers, and kill those that are still there after the grace time."""
+        for process in self.running():
+            process.send_signal(signal.SIGINT)
+        wait_until(lambda: not self.running() or hurry(), grace_s)
+        for slot in self.slots:
+            if slot.process is not None:
+                _kill_group(slot.process.pid)
+                slot.process.wait()
+                slot.process = None
+
+    def last_words(self) -> str:
+        """End of the newest log, for a message."""
+        logs = sorted((slot.log for slot in self.slots if slot.log.exists()), key=lambda log: log.stat().st_mtime)
+        lines = logs[-1].read_text(encoding="utf-8", errors="replace").splitlines() if logs else []
+        words = next((line for line in reversed(lines) if line.strip()), "nothing")
+        return f"the last line of {logs[-1] if logs else '?'} is: {words[:200]}"
+
+
+def _kill_group(group: int) -> None:
+    """End what is left of a worker: itself, or programs that its job had started."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:  # nothing is left
+        return
+    except PermissionError:  # macOS says so of a group of zombies
+        return
+
+
+class _Run:
+    """State of one call of :func:`run_workers`."""
+
+    def __init__(self, choice: DatabaseChoice, campaign: str | None, pool: _Pool, deadline: float) -> None:
+        self.choice, self.campaign, self.pool, self.deadline = choice, campaign, pool, deadline
+        self.pad: LaunchPad = launchpad(choice)
+        self.repaired = repair(self.pad, campaign)
+        self.next_repair = time.monotonic() + _REPAIR_EVERY_S
+        self.problem: str | None = None
+
+    def finished(self) -> bool:
+        return campaign_is_finished(self.pad, self.campaign)
+
+    def step(self) -> bool:
+        """Look after workers and queue once; False when there is nothing left to do."""
+        if self.pool.reap():
+            self.next_repair = 0.0
+        if time.monotonic() > self.next_repair:
+            self.repaired += repair(self.pad, self.campaign, lock_patience_s=3.0)
+            self.next_repair = time.monotonic() + _REPAIR_EVERY_S
+        if self.finished() or time.monotonic() > self.deadline:
+            return bool(self.pool.running())
+        self.pool.refill()
+        if not self.pool.running():
+            self.problem = f"the workers keep dying ({self.pool.n_restarts} were replaced): {self.pool.last_words()}"
+            return False
+        return True
+
+    def revive_server(self) -> None:
+        """Start the private server again if it was killed; a server of the user comes back by itself."""
+        if self.choice.home is not None:
+            ensure_server(self.choice.home)
+
+    def outcome(self, interrupted: bool) -> WorkersOutcome:
+        status = campaign_status(self.pad, self.campaign)
+        return WorkersOutcome(
+            status=status,
+            interrupted=interrupted,
+            timed_out=not status.finished and not interrupted and time.monotonic() > self.deadline,
+            n_restarts=self.pool.n_restarts,
+            repaired=self.repaired,
+            problem=self.problem,
+        )
+
+
+def _supervise(
+    run: _Run, stop: _Stop, on_progress: Callable[[CampaignStatus], None] | None, poll_s: float, progress_s: float
+) -> None:
+    """Loop until the campaign is finished, the time is over, or somebody asks to stop."""
+    next_progress = 0.0
+    while not stop.event.is_set():
+        try:
+            if not run.step():
+                return
+            if on_progress is not None and time.monotonic() > next_progress:
+                on_progress(campaign_status(run.pad, run.campaign))
+                next_progress = time.monotonic() + progress_s
+        except PyMongoError:
+            run.revive_server()
+        stop.event.wait(poll_s)
+
+
+def run_workers(
+    choice: DatabaseChoice,
+    n: int,
+    campaign: str | None,
+    launch_dir: Path,
+    *,
+    categories: Sequence[str] = (),
+    threads: int = 1,
+    stop_event: threading.Event | None = None,
+    on_progress: Callable[[CampaignStatus], None] | None = None,
+    timeout_s: float | None = None,
+    max_restarts: int | None = None,
+    poll_s: float = 0.5,
+    progress_s: float = 2.0,
+    sleep_s: float = 0.5,
+    grace_s: float = 20.0,
+) -> WorkersOutcome:
+    """Run a campaign with `n` worker processes until nothing of it can run any more.
+
+    First, what earlier runs left behind is repaired. A worker that dies is replaced and its job put
+    back at once. Ctrl-C and SIGTERM interrupt the running jobs and put them back; a second signal
+    does not wait for them. The workers end with this process, however it ends.
+
+    Parameters
+    ----------
+    choice : DatabaseChoice
+        The database.
+    n : int
+        Number of worker processes.
+    campaign : str or None
+        Content key of the campaign; None for everything on the queue.
+    launch_dir : Path
+        Folder for the folders of the jobs and, in ``logs``, the logs of the workers.
+    categories : sequence of str
+        Run only jobs of these categories; empty for all.
+    threads : int
+        Threads of BLAS and torch in each worker.
+    stop_event : threading.Event, optional
+        Stops the run when set, as Ctrl-C does.
+    on_progress : callable, optional
+        Called with the status every `progress_s` seconds and once at the end.
+    timeout_s : float, optional
+        Take no new jobs after this time, s.
+    max_restarts : int, optional
+        How many dead workers may be replaced; 3 per worker by default.
+    poll_s, progress_s, sleep_s : float
+        Intervals between two looks at the workers, between two calls of `on_progress`, and between two
+        looks of a worker at an empty queue, s.
+    grace_s : float
+        Time for interrupted jobs to clean up before they are killed, s.
+
+    Returns
+    -------
+    WorkersOutcome
+        How it ended.
+
+    Raises
+    ------
+    DatabaseError, NotConfiguredError
+        If the database cannot be used.
+    """
+    folder = launch_dir.resolve()
+    command = worker_command(
+        choice, campaign, folder, categories=categories, timeout_s=timeout_s, sleep_s=sleep_s, parent=os.getpid()
+    )
+    variables = {**environment(choice), **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+    pool = _Pool(command, variables, folder / "logs", n, 3 * n if max_restarts is None else max_restarts)
+    stop = _Stop(stop_event or threading.Event())
+    run = _Run(choice, campaign, pool, float("inf") if timeout_s is None else time.monotonic() + timeout_s)
+    with stop.handlers():
+        try:
+            if not run.finished():
+                pool.refill()
+                _supervise(run, stop, on_progress, poll_s, progress_s)
+        finally:
+            pool.stop(grace_s, hurry=lambda: stop.n_signals > 1)
+            run.repaired += _last_repair(run)
+    outcome = run.outcome(stop.event.is_set() and not run.finished())
+    if on_progress is not None:
+        on_progress(outcome.status)
+    return outcome
+
+
+def _last_repair(run: _Run) -> RepairReport:
+    """Put back the jobs of workers that had to be killed."""
+    try:
+        return repair(run.pad, run.campaign, lock_patience_s=1.0)
+    except (PyMongoError, DatabaseError):  # the server is gone: the next run repairs
+        return RepairReport()

@@ -1,0 +1,255 @@
+"""Phase diagrams: binary hulls and pseudo-ternary triangles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from pymatgen.core import Composition
+from scipy.spatial import ConvexHull, QhullError
+
+from superionic.report.numbers import significant, with_error
+from superionic.report.theme import GREY, INK, PALETTE, SEQUENTIAL, Chart, axis, label, style
+from superionic.stability.formation import atom_fractions
+from superionic.stability.schemas import PhaseDiagramDoc, PhaseEntry
+from superionic.units import MEV_PER_EV
+
+BINARY, TERNARY = 2, 3
+MAX_LABELS = 10
+CORNER = 1e-6
+
+
+def phase_diagram_chart(doc: PhaseDiagramDoc) -> Chart | None:
+    """Phase diagram of two or three end members.
+
+    Returns
+    -------
+    Chart or None
+        None without entries, or with another number of end members.
+    """
+    lowest = [entry for entry in doc.entries if entry.lowest]
+    if not lowest:
+        return None
+    if len(doc.end_members) == TERNARY:
+        return _ternary(doc, lowest)
+    return _binary(doc, lowest) if len(doc.end_members) == BINARY else None
+
+
+def fractions_of(entries: Sequence[PhaseEntry], doc: PhaseDiagramDoc) -> NDArray[np.float64]:
+    """Atom fractions of the end members, shape (n_entries, n_end_members)."""
+    members = [Composition(member.formula) for member in doc.end_members]
+    return np.array([atom_fractions(Composition(entry.composition.formula), members) for entry in entries])
+
+
+def tie_lines(fractions: NDArray[np.float64], energies: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Edges of the lower hull between stable phases of a ternary.
+
+    Parameters
+    ----------
+    fractions : numpy.ndarray
+        Barycentric coordinates of the stable phases, shape (n, 3).
+    energies : numpy.ndarray
+        Their formation energies, any unit, shape (n,).
+
+    Returns
+    -------
+    list of (int, int)
+        Pairs of positions; all pairs where the hull has no more than three phases.
+    """
+    if len(energies) <= TERNARY:
+        return list(combinations(range(len(energies)), 2))
+    # a point far above closes the hull, so that facets without it are the lower ones
+    apex = np.append(fractions[:, :2].mean(axis=0), energies.max() + 10 * (np.ptp(energies) + 1))
+    points = np.vstack([np.column_stack([fractions[:, :2], energies]), apex])
+    try:
+        facets = ConvexHull(points).simplices
+    except QhullError:
+        return []
+    lower = [facet for facet in facets if len(energies) not in facet]
+    return sorted({(int(min(pair)), int(max(pair))) for facet in lower for pair in combinations(facet, 2)})
+
+
+def _ternary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
+    fractions = fractions_of(lowest, doc)
+    above = np.array([entry.e_above_hull_eV_per_atom for entry in lowest]) * MEV_PER_EV
+    stable = np.array([entry.stable for entry in lowest])
+    figure = go.Figure()
+    _add_tie_lines(figure, fractions[stable], np.array([e.formation_energy_eV_per_atom for e in lowest if e.stable]))
+    for on_hull, name, marker in ((True, "on the hull", "circle"), (False, "above the hull", "square")):
+        chosen = stable == on_hull
+        figure.add_trace(
+            _ternary_points(
+                [entry for entry, keep in zip(lowest, chosen, strict=True) if keep],
+                fractions[chosen],
+                name,
+                _ternary_marker(above[chosen], float(above.max()), marker),
+                doc,
+            )
+        )
+    _add_names(figure, lowest, fractions)
+    style(figure, ternary=_triangle(doc), margin={"l": 60, "r": 60, "t": 50, "b": 50}, legend={"y": 1.06})
+    caption = (
+        "Pseudo-ternary phase diagram in atom fractions of the end members; lines are tie-lines of the convex hull of "
+        f"the tuned model. {_missing(doc)}"
+    )
+    return Chart("phase-diagram", "Phase diagram", caption, figure, 540, columns=_columns(lowest, fractions, doc))
+
+
+def _add_tie_lines(figure: Any, fractions: NDArray[np.float64], energies: NDArray[np.float64]) -> None:  # noqa: ANN401
+    path: list[list[float | None]] = []
+    for first, second in tie_lines(fractions, energies):
+        path += [fractions[first].tolist(), fractions[second].tolist(), [None, None, None]]
+    a, b, c = zip(*path, strict=True) if path else ((), (), ())
+    line = {"color": "#5b6470", "width": 1.2}
+    figure.add_trace(
+        go.Scatterternary(a=a, b=b, c=c, mode="lines", line=line, name="tie-line", hoverinfo="skip", connectgaps=False)
+    )
+
+
+def _ternary_points(
+    entries: list[PhaseEntry],
+    fractions: NDArray[np.float64],
+    name: str,
+    marker: dict[str, Any],
+    doc: PhaseDiagramDoc,
+) -> Any:  # noqa: ANN401 (plotly is untyped)
+    columns = fractions.reshape(-1, TERNARY).T
+    texts = [_text(entry, doc) for entry in entries]
+    return go.Scatterternary(
+        a=columns[0],
+        b=columns[1],
+        c=columns[2],
+        mode="markers",
+        name=name,
+        marker=marker,
+        text=texts,
+        hovertemplate="%{text}<extra></extra>",
+        cliponaxis=False,
+    )
+
+
+def _ternary_marker(above: NDArray[np.float64], largest: float, shape: str) -> dict[str, Any]:
+    if shape == "circle":
+        return {"symbol": shape, "size": 13, "color": PALETTE[0], "line": {"width": 1, "color": "white"}}
+    bar = {"title": {"text": "E above hull<br>(meV/atom)"}, "thickness": 14, "len": 0.7, "x": 1.02}
+    scale = {"color": above, "cmin": 0, "cmax": max(largest, 1e-3), "colorscale": SEQUENTIAL, "colorbar": bar}
+    # a bar without points would only confuse
+    shown = {"showscale": bool(len(above))}
+    return {"symbol": shape, "size": 12, "line": {"width": 1, "color": INK}} | scale | shown
+
+
+def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.float64]) -> None:  # noqa: ANN401
+    inner = [(e, f) for e, f in zip(entries, fractions, strict=True) if f.max() < 1 - CORNER]
+    if not inner or len(inner) > MAX_LABELS:
+        return
+    a, b, c = np.array([f for _, f in inner]).T
+    # names of points on the right edge go to the left, all others to the right, away from the corner titles
+    positions = ["middle left" if f[1] < CORNER else "middle right" for _, f in inner]
+    figure.add_trace(
+        go.Scatterternary(
+            a=a,
+            b=b,
+            c=c,
+            mode="text",
+            text=[f"  {label(e.composition.formula)}  " for e, _ in inner],
+            textposition=positions,
+            textfont={"size": 11},
+            showlegend=False,
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
+    )
+
+
+def _triangle(doc: PhaseDiagramDoc) -> dict[str, Any]:
+    names = [label(member.formula) for member in doc.end_members]
+    side = {"gridcolor": "#e6e8eb", "linecolor": "#5b6470", "nticks": 6, "tickfont": {"size": 10, "color": GREY}}
+    axes = {
+        f"{letter}axis": side | {"title": {"text": f"<b>{name}</b>"}} for letter, name in zip("abc", names, strict=True)
+    }
+    return {"sum": 1, "bgcolor": "white"} | axes
+
+
+def _binary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
+    members = [member.formula for member in doc.end_members]
+    ordered = sorted(lowest, key=lambda entry: float(fractions_of([entry], doc)[0, 1]))
+    figure = go.Figure()
+    other = [entry for entry in doc.entries if not entry.lowest]
+    _add_binary(figure, other, doc, "higher orderings", {"size": 6, "color": GREY, "opacity": 0.6})
+    stable = [entry for entry in ordered if entry.stable]
+    _add_binary(figure, stable, doc, "on the hull", {"size": 11, "color": PALETTE[0]}, "lines+markers")
+    unstable = [entry for entry in ordered if not entry.stable]
+    open_square = {"size": 10, "symbol": "square-open", "color": PALETTE[1], "line": {"width": 2}}
+    _add_binary(figure, unstable, doc, "above the hull", open_square)
+    style(
+        figure,
+        xaxis=axis(f"atom fraction of {label(members[1])} in {label(members[0])}", range=[-0.04, 1.04]),
+        yaxis=axis("formation energy (meV/atom)", zeroline=True, zerolinecolor="#9aa1ab"),
+    )
+    caption = f"Convex hull of the tuned model between the end members. {_missing(doc)}"
+    columns = _columns(ordered, fractions_of(ordered, doc), doc)
+    return Chart("phase-diagram", "Phase diagram", caption, figure, 480, columns=columns)
+
+
+def _add_binary(
+    figure: Any,  # noqa: ANN401 (plotly is untyped)
+    entries: Sequence[PhaseEntry],
+    doc: PhaseDiagramDoc,
+    name: str,
+    marker: dict[str, Any],
+    mode: str = "markers",
+) -> None:
+    if not entries:
+        return
+    trace = go.Scatter(
+        x=fractions_of(entries, doc)[:, 1],
+        y=[entry.formation_energy_eV_per_atom * MEV_PER_EV for entry in entries],
+        mode=mode,
+        name=name,
+        marker=marker,
+        line={"color": INK, "width": 1.3},
+        text=[_text(entry, doc) for entry in entries],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    figure.add_trace(trace)
+
+
+def _text(entry: PhaseEntry, doc: PhaseDiagramDoc) -> str:
+    error = doc.formation_energy_std_eV_per_atom
+    std = None if error is None else error * MEV_PER_EV
+    formation = with_error(entry.formation_energy_eV_per_atom * MEV_PER_EV, std)
+    above = with_error(entry.e_above_hull_eV_per_atom * MEV_PER_EV, std)
+    lines = [label(entry.composition.formula), f"formation energy: {formation} meV/atom"]
+    lines.append("on the hull" if entry.stable else f"above the hull: {above} meV/atom")
+    if entry.reference_e_above_hull_eV_per_atom is not None:
+        reference = significant(entry.reference_e_above_hull_eV_per_atom * MEV_PER_EV)
+        lines.append(f"above the hull by the labels: {reference} meV/atom")
+    return "<br>".join(lines)
+
+
+def _missing(doc: PhaseDiagramDoc) -> str:
+    return f"Without a ground state: {'; '.join(doc.missing)}." if doc.missing else ""
+
+
+def _columns(
+    entries: Sequence[PhaseEntry], fractions: NDArray[np.float64], doc: PhaseDiagramDoc
+) -> dict[str, Sequence[Any]]:
+    shares: dict[str, Sequence[Any]] = {
+        f"atom_fraction_{member.formula}": fractions[:, i].tolist() for i, member in enumerate(doc.end_members)
+    }
+    return (
+        {"formula": [entry.composition.formula for entry in entries]}
+        | shares
+        | {
+            "formation_energy_eV_per_atom": [entry.formation_energy_eV_per_atom for entry in entries],
+            "e_above_hull_eV_per_atom": [entry.e_above_hull_eV_per_atom for entry in entries],
+            "stable": [entry.stable for entry in entries],
+            "reference_formation_energy_eV_per_atom": [e.reference_formation_energy_eV_per_atom for e in entries],
+            "reference_e_above_hull_eV_per_atom": [e.reference_e_above_hull_eV_per_atom for e in entries],
+            "source_key": [entry.source_key for entry in entries],
+        }
+    )

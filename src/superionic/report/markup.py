@@ -1,0 +1,95 @@
+"""HTML from Python, escaped unless it is marked as HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+Content = str | Html | None
+VOID_TAGS = frozenset({"br", "hr", "link", "meta"})
+
+
+def text(content: Content) -> Html:
+    """Escaped content; None is nothing."""
+    if content is None:
+        return Html("")
+    return content if isinstance(content, Html) else Html(escape(content))
+
+
+def tag(name: str, *content: Content, **attributes: str | None) -> Html:
+    """An element; ``class_`` and ``data_x`` stand for ``class`` and ``data-x``, None leaves an attribute out."""
+    shown = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in VOID_TAGS:
+        return Html(f"<{name}{shown}>")
+    return Html(f"<{name}{shown}>{''.join(text(part) for part in content)}</{name}>")
+
+
+def join(parts: Iterable[Content], separator: str = "") -> Html:
+    """Pieces in a row."""
+    return Html(separator.join(text(part) for part in parts))
+
+
+def formula(value: str) -> Html:
+    """A chemical formula with subscripts."""
+    return Html(re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", escape(value)))
+
+
+def table(
+    header: Sequence[Content], rows: Iterable[Sequence[Content]], *, numeric: Sequence[int] = (), class_: str = ""
+) -> Html:
+    """A table; the columns in ``numeric`` are aligned to the right.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Column titles.
+    rows : iterable of sequences of str
+        Cells.
+    numeric : sequence of int
+        Columns that hold numbers.
+    class_ : str
+        CSS class.
+
+    Returns
+    -------
+    Html
+        The table, in a box that scrolls on its own where it is too wide.
+    """
+
+    def cells(kind: str, row: Sequence[Content]) -> Html:
+        return tag("tr", *(tag(kind, cell, class_="n" if i in numeric else None) for i, cell in enumerate(row)))
+
+    body = tag("tbody", *(cells("td", row) for row in rows))
+    inner = tag("table", tag("thead", cells("th", header)), body, class_=class_ or None)
+    return tag("div", inner, class_="scroll")
+
+
+def details(summary: Content, *content: Content, open_: bool = False) -> Html:
+    """A part that can be folded away."""
+    return tag("details", tag("summary", summary), *content, open="" if open_ else None)
+
+
+def json_script(identity: str, data: Any) -> Html:  # noqa: ANN401 (anything that json can write, or its text)
+    """JSON inside a page; ``<`` is escaped so that no value can end the element."""
+    content = data if isinstance(data, str) else json.dumps(data, allow_nan=False, separators=(",", ":"))
+    safe = content.replace("<", "\\u003c")
+    return tag("script", Html(safe), type="application/json", id=identity)
+
+
+def unavailable(reason: str) -> Html:
+    """What stands in the place of a result that does not exist."""
+    return tag("p", f"Not available: {reason}", class_="missing")

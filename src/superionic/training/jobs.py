@@ -1,0 +1,325 @@
+"""Makers of the training stage: data set, fine-tuning, learning curve."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ase import Atoms
+from jobflow import Maker
+
+from superionic.database.jobs import stage_job
+from superionic.database.reuse import produce
+from superionic.errors import InputError, InsufficientDataError
+from superionic.labelling.schemas import LabelSetDoc
+from superionic.potentials.schemas import PotentialRef
+from superionic.provenance import derived_seed
+from superionic.settings import load_settings
+from superionic.stages import TrainingMode, TrainingSettings
+from superionic.training.assemble import (
+    curve_point,
+    dataset_document,
+    labelled_frames,
+    labels_of,
+    model_document,
+    one_level_of_theory,
+)
+from superionic.training.dataset import SPLITS, build_dataset, frames_from_extxyz, nested_subset, refuse_small
+from superionic.training.learning_curve import order_points
+from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
+from superionic.training.mace_command import TrainingRequest
+from superionic.training.mace_run import TrainingInput, TrainingOutcome, run_training
+from superionic.training.metrics import errors_between
+from superionic.training.replay import ReplaySet, make_replay, shipped_replay_file
+from superionic.training.schemas import DatasetDoc, LearningCurveDoc, LearningPoint, ModelDoc
+
+DATASET_SETTINGS = {"valid_fraction", "test_fraction", "batch_size"}
+NOT_OF_THE_TRAINING = {"learning_curve", "valid_fraction", "test_fraction", "replay_file"}
+"""Settings that enter the key of a model through its data set or its replay file, or not at all."""
+
+
+@dataclass
+class BuildDatasetMaker(Maker):
+    """Gather the labels of all compositions and split them by parent ordering.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    settings : TrainingSettings
+        Shares of validation and test parents, and the batch size that the training set must fill.
+    seed : int
+        The campaign's seed.
+    """
+
+    name: str = "dataset"
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    seed: int = 0
+
+    @stage_job(on_missing_none=True, data=["train_extxyz", "valid_extxyz", "test_extxyz"], output_schema=DatasetDoc)
+    def make(self, label_sets: list[LabelSetDoc | None]) -> DatasetDoc:
+        """Build the data set.
+
+        Parameters
+        ----------
+        label_sets : list of LabelSetDoc or None
+            Accepted labels per composition; None where a composition failed.
+
+        Returns
+        -------
+        DatasetDoc
+            The three parts and their accounts.
+
+        Raises
+        ------
+        InputError
+            If the labels are of several levels of theory, lack a parent, or one structure is in two parts.
+        InsufficientDataError
+            If too few labels or parents are left.
+        """
+        found = [labels for labels in label_sets if labels is not None]
+        missing = len(label_sets) - len(found)
+        if not found:
+            raise InsufficientDataError("no composition has labels, so there is no data set; see the labelling jobs")
+        return produce(
+            DatasetDoc,
+            lambda: self._build(found, missing),
+            parents=found,
+            settings={"settings": self.settings.model_dump(include=DATASET_SETTINGS), "seed": self.seed},
+            spec_key=found[0].spec_key,
+        )
+
+    def _build(self, label_sets: list[LabelSetDoc], missing: int) -> DatasetDoc:
+        one_level_of_theory(label_sets)
+        dataset = build_dataset(
+            [frame for labels in label_sets for frame in labelled_frames(labels)],
+            valid_fraction=self.settings.valid_fraction,
+            test_fraction=self.settings.test_fraction,
+            batch_size=self.settings.batch_size,
+            seed=derived_seed(self.seed, "dataset", "split"),
+        )
+        return dataset_document(dataset, label_sets, missing)
+
+
+@dataclass
+class FineTuneMaker(Maker):
+    """Tune the foundation to the labels with the real `mace_run_train`, verify the result, and measure its errors.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    settings : TrainingSettings
+        Mode and hyper-parameters.
+    foundation : str
+        superionic-mini, mace-mp-0a-medium or a model file; unused in mode scratch.
+    seed : int
+        The campaign's seed.
+    train_fraction : float
+        Share of the training set, for learning curves; smaller subsets are inside larger ones.
+    threads : int
+        Torch threads of the training process.
+    """
+
+    name: str = "fine-tune"
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    foundation: str = "mace-mp-0a-medium"
+    seed: int = 0
+    train_fraction: float = 1.0
+    threads: int = 1
+
+    @stage_job(data=["parity_foundation", "parity_tuned"], models=["model_blob"], output_schema=ModelDoc)
+    def make(self, dataset: DatasetDoc) -> ModelDoc:
+        """Train, check and evaluate one model.
+
+        Parameters
+        ----------
+        dataset : DatasetDoc
+            Labelled structures.
+
+        Returns
+        -------
+        ModelDoc
+            The model file, its checks and its errors.
+
+        Raises
+        ------
+        InputError
+            If the settings, the foundation and the structures do not fit together.
+        InsufficientDataError
+            If the training set does not fill a batch.
+        TrainingCheckError
+            If the training failed, diverged, or its result is not what was asked for.
+        """
+        foundation, replay_file = self._foundation(), self._replay_file()
+        settings = {
+            "settings": self.settings.model_dump(exclude=NOT_OF_THE_TRAINING),
+            "foundation": None if foundation is None else [foundation.sha256, foundation.head],
+            "replay": None if replay_file is None else _sha256(replay_file),
+            "seed": self.seed,
+            "train_fraction": self.train_fraction,
+        }
+        model = produce(
+            ModelDoc,
+            lambda: self._train(dataset, foundation, replay_file),
+            parents=[dataset],
+            settings=settings,
+            spec_key=dataset.spec_key,
+            device=load_settings().device,
+        )
+        return model.model_copy(update={"potential": model.potential.model_copy(update={"name": model.key})})
+
+    def _foundation(self) -> PotentialRef | None:
+        if self.settings.mode is TrainingMode.SCRATCH:
+            return None
+        from superionic.potentials.registry import foundation_ref
+
+        return foundation_ref(self.foundation)
+
+    def _replay_file(self) -> Path | None:
+        if self.settings.mode is not TrainingMode.MULTIHEAD:
+            return None
+        if self.settings.replay_file is None:
+            return shipped_replay_file(self.foundation)
+        file = Path(self.settings.replay_file).expanduser()
+        if not file.is_file():
+            raise InputError(f"training.replay_file {file} does not exist; give the absolute path of a structure file")
+        return file
+
+    def _train(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> ModelDoc:
+        inputs = self._inputs(dataset, foundation, replay_file)
+        # beside the job's other files, where a failed training can be looked into
+        folder = Path(tempfile.mkdtemp(prefix="mace_training_", dir=Path.cwd()))
+        outcome = run_training(inputs, folder)
+        verify(inputs, outcome, folder)
+        shutil.rmtree(folder)
+        return model_document(dataset, inputs, outcome, foundation, self.train_fraction)
+
+    def _inputs(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> TrainingInput:
+        frames = {name: frames_from_extxyz(getattr(dataset, f"{name}_extxyz")) for name in SPLITS}
+        train = nested_subset(frames["train"], self.train_fraction, derived_seed(self.seed, "training", "subset"))
+        refuse_small(len(train), self.settings.batch_size)
+        replay = self._replay([frame.atoms for frame in train], replay_file)
+        request = TrainingRequest(
+            settings=self.settings,
+            seed=derived_seed(self.seed, "training"),
+            device=load_settings().device,
+            threads=self.threads,
+            n_train=len(train),
+            n_valid=len(frames["valid"]),
+            n_replay_train=0 if replay is None else len(replay.train),
+            n_replay_valid=0 if replay is None else len(replay.valid),
+        )
+        return TrainingInput(
+            request=request,
+            train=train,
+            valid=frames["valid"],
+            test=frames["test"],
+            replay=replay,
+            foundation=None if foundation is None else self._model_file(foundation),
+            foundation_head=None if foundation is None else foundation.head,
+        )
+
+    def _replay(self, training: Sequence[Atoms], replay_file: Path | None) -> ReplaySet | None:
+        if self.settings.mode is not TrainingMode.MULTIHEAD:
+            return None
+        seed = derived_seed(self.seed, "training", "replay")
+        return make_replay(replay_file, training, self.settings.replay_structures, seed)
+
+    def _model_file(self, foundation: PotentialRef) -> Path:
+        from superionic.potentials.registry import foundation_path
+
+        path = Path(foundation_path(self.foundation))
+        if _sha256(path) != foundation.sha256:
+            raise InputError(f"the foundation file {path} changed while it was being used; start the job again")
+        return path
+
+
+@dataclass
+class LearningCurveMaker(Maker):
+    """Collect models that were trained on parts of one training set.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    """
+
+    name: str = "learning curve"
+
+    @stage_job(on_missing_none=True, output_schema=LearningCurveDoc)
+    def make(self, models: list[ModelDoc | None]) -> LearningCurveDoc:
+        """Order the test errors by the size of the training set.
+
+        Parameters
+        ----------
+        models : list of ModelDoc or None
+            Models tested on one test set; None where a training failed.
+
+        Returns
+        -------
+        LearningCurveDoc
+            The curve.
+
+        Raises
+        ------
+        InputError
+            If the models do not share a test set.
+        InsufficientDataError
+            If no model is left.
+        """
+        found = [model for model in models if model is not None]
+        if not found:
+            raise InsufficientDataError("no training finished, so there is no learning curve; see the training jobs")
+        missing = len(models) - len(found)
+        return produce(
+            LearningCurveDoc,
+            lambda: _learning_curve(found, missing),
+            parents=found,
+            settings={"missing": missing},
+            spec_key=found[0].spec_key,
+        )
+
+
+def verify(inputs: TrainingInput, outcome: TrainingOutcome, folder: Path) -> None:
+    """Run all checks of a finished training.
+
+    Raises
+    ------
+    TrainingCheckError
+        Naming what differs from the request and where the files of the training are.
+    """
+    request, evidence, found = inputs.request, outcome.evidence, outcome.evaluations
+    check_training(request, evidence, folder)
+    errors = errors_between(labels_of(inputs.valid), found["tuned_valid"])
+    check_saved_weights(evidence.history, evidence.log.best_epoch or 0, errors, folder)
+    check_production_model(
+        found["tuned_valid"], found["production_valid"], outcome.production_facts, request.settings.dtype, folder
+    )
+
+
+def _learning_curve(models: Sequence[ModelDoc], missing: int) -> LearningCurveDoc:
+    points = order_points([curve_point(model) for model in models])
+    return LearningCurveDoc(
+        points=[
+            LearningPoint(
+                model_key=point.model_key,
+                mode=point.mode,
+                n_train=point.n_train,
+                energy_rmse_meV_per_atom=point.test_errors.energy_rmse_meV_per_atom,
+                force_rmse_meV_per_A=point.test_errors.force_rmse_meV_per_A,
+                stress_rmse_meV_per_A3=point.test_errors.stress_rmse_meV_per_A3,
+            )
+            for point in points
+        ],
+        n_test=points[0].test_errors.n_structures,
+        warnings=[f"{missing} trainings failed and are missing from the curve"] if missing else [],
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

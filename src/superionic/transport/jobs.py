@@ -1,0 +1,422 @@
+"""Makers of the transport stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from jobflow import Maker
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from superionic.database.jobs import stage_job
+from superionic.database.reuse import produce
+from superionic.documents import Blob
+from superionic.errors import InsufficientDataError, TransportInputError
+from superionic.potentials.registry import load_calculator
+from superionic.sampling.md import MDFrame, MDResult, run_md
+from superionic.stability.schemas import GroundStateDoc
+from superionic.stages import TransportSettings
+from superionic.training.schemas import ModelDoc
+from superionic.transport.arrhenius import Arrhenius, fit_arrhenius
+from superionic.transport.diffusion import Diffusion, analyze_trajectory
+from superionic.transport.pathways import ion_density, site_occupancy
+from superionic.transport.schemas import (
+    ArrheniusPoint,
+    ConductivityDoc,
+    DiffusionDoc,
+    Interval,
+    PathwayDoc,
+    SiteOccupancy,
+    TrajectoryDoc,
+)
+from superionic.transport.trajectory import TrajectoryWriter, read_trajectory
+from superionic.transport.verdicts import Verdict
+from superionic.units import FS_PER_PS
+
+MEDIA_TYPE = "application/x-hdf5"
+PATHWAY_RESOLUTION_A = 0.4
+FIT_GRID = 25
+BAND_LEVEL = 0.68
+
+
+@dataclass
+class ProductionMDMaker(Maker):
+    """NVT MD of a supercell of the ground state with the tuned model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    settings : TransportSettings
+        Supercell, lengths, thermostat.
+    temperature_K : float
+        Temperature, K.
+    replica : int
+        Number of the replica.
+    seed : int
+        Seed of velocities and thermostat.
+    device : str
+        Torch device.
+    """
+
+    name: str = "md"
+    settings: TransportSettings = field(default_factory=TransportSettings)
+    temperature_K: float = 800.0
+    replica: int = 0
+    seed: int = 0
+    device: str = "cpu"
+
+    @stage_job(trajectories=["trajectory_blob"], output_schema=TrajectoryDoc)
+    def make(self, model: ModelDoc, ground_state: GroundStateDoc) -> TrajectoryDoc:
+        """Run the MD; positions are written to disk while it runs."""
+        return produce(
+            TrajectoryDoc,
+            lambda: self._run(model, ground_state.relaxed[0].structure),
+            parents=[model, ground_state],
+            settings=self._inputs(),
+            spec_key=ground_state.spec_key,
+            composition=ground_state.composition,
+            device=self.device,
+        )
+
+    def _inputs(self) -> dict[str, object]:
+        """What the trajectory depends on; the other temperatures of the campaign do not matter."""
+        time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
+        md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs"}
+        own = {"temperature_K": self.temperature_K, "replica": self.replica, "seed": self.seed}
+        return own | {"time_ps": time_ps, "discard_ps": discard_ps} | self.settings.model_dump(include=md)
+
+    def _run(self, model: ModelDoc, structure: Structure) -> TrajectoryDoc:
+        path = Path("trajectory.h5").absolute()
+        path.unlink(missing_ok=True)
+        time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
+        supercell = structure * self.settings.supercell
+        result, mean_temperature = self._drive(model, supercell, path, time_ps, discard_ps)
+        return TrajectoryDoc(
+            potential=model.potential,
+            model_key=model.key,
+            temperature_K=self.temperature_K,
+            mean_temperature_K=mean_temperature,
+            replica=self.replica,
+            seed=self.seed,
+            thermostat=self.settings.thermostat.value,
+            n_atoms=len(supercell),
+            time_ps=result.time_ps,
+            requested_time_ps=time_ps,
+            discard_ps=discard_ps,
+            frame_step_ps=self.settings.stride_fs / FS_PER_PS,
+            n_frames=result.n_frames,
+            ended_early=result.ended_early,
+            trajectory_blob=Blob.from_bytes(path.read_bytes(), MEDIA_TYPE),
+            warnings=[f"the run ended early: {result.ended_early}"] if result.ended_early else [],
+        )
+
+    def _drive(
+        self, model: ModelDoc, structure: Structure, path: Path, time_ps: float, discard_ps: float
+    ) -> tuple[MDResult, float]:
+        atoms = AseAtomsAdaptor.get_atoms(structure.copy().remove_oxidation_states())
+        calculator = load_calculator(model.potential, blob=model.model_blob, device=self.device)
+        temperatures: list[float] = []
+        step_ps = self.settings.stride_fs / FS_PER_PS
+        symbols = atoms.get_chemical_symbols()
+        with TrajectoryWriter(
+            path, atoms.cell.array, symbols, step_ps, self.temperature_K, seed=self.seed, model_key=model.key
+        ) as writer:
+
+            def keep(frame: MDFrame) -> None:
+                writer.append(frame.positions_A, energy_eV=frame.energy_eV, temperature_K=frame.temperature_K)
+                if frame.time_ps >= discard_ps:
+                    temperatures.append(frame.temperature_K)
+
+            result = run_md(
+                atoms,
+                calculator,
+                temperature_K=self.temperature_K,
+                time_ps=time_ps,
+                time_step_fs=self.settings.time_step_fs,
+                thermostat=self.settings.thermostat,
+                damping_fs=self.settings.damping_fs,
+                stride_fs=self.settings.stride_fs,
+                seed=self.seed,
+                on_frame=keep,
+            )
+        return result, float(np.mean(temperatures)) if temperatures else float("nan")
+
+
+@dataclass
+class DiffusionMaker(Maker):
+    """Diffusivity and conductivity of one trajectory.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    mobile : str
+        Mobile species.
+    charge_e : float
+        Its charge in elementary charges.
+    """
+
+    name: str = "diffusion"
+    mobile: str = "Li"
+    charge_e: float = 1.0
+
+    @stage_job(on_missing_none=True, output_schema=DiffusionDoc)
+    def make(self, run: TrajectoryDoc | None) -> DiffusionDoc:
+        """Analyse; raises InsufficientDataError if the run does not exist, so that the loss is counted."""
+        if run is None:
+            raise InsufficientDataError("the MD run failed, so there is nothing to analyse: see its own failure")
+        return produce(
+            DiffusionDoc,
+            lambda: self._analyse(run),
+            parents=[run],
+            settings={"mobile": self.mobile, "charge_e": self.charge_e},
+            spec_key=run.spec_key,
+            composition=run.composition,
+        )
+
+    def _analyse(self, run: TrajectoryDoc) -> DiffusionDoc:
+        trajectory = read_trajectory(run.trajectory_blob.to_bytes())
+        found = analyze_trajectory(
+            trajectory.positions_A,
+            trajectory.lattice_A,
+            trajectory.species,
+            self.mobile,
+            trajectory.time_step_ps,
+            run.temperature_K,
+            charge_e=self.charge_e,
+            discard_ps=run.discard_ps,
+        )
+        return _diffusion_doc(run, found)
+
+
+def _diffusion_doc(run: TrajectoryDoc, found: Diffusion) -> DiffusionDoc:
+    planes = zip(("ab", "ac", "bc"), found.diffusivity_planes_cm2_per_s, strict=True)
+    low, high = found.diffusivity_interval95_cm2_per_s
+    return DiffusionDoc(
+        model_key=run.model_key,
+        mobile=found.mobile,
+        temperature_K=found.temperature_K,
+        replica=run.replica,
+        analysed_ps=found.duration_ps,
+        diffusivity_cm2_per_s=found.diffusivity_cm2_per_s,
+        diffusivity_std_cm2_per_s=found.diffusivity_std_cm2_per_s,
+        diffusivity_95_cm2_per_s=Interval(low=low, high=high),
+        conductivity_S_per_cm=found.conductivity_S_per_cm,
+        conductivity_std_S_per_cm=found.conductivity_std_S_per_cm,
+        diffusivity_axes_cm2_per_s=found.diffusivity_axes_cm2_per_s.tolist(),
+        diffusivity_planes_cm2_per_s={name: float(value) for name, value in planes},
+        haven_ratio=found.haven_ratio,
+        haven_ratio_std=found.haven_ratio_std,
+        n_hops=found.n_hops,
+        verdict=found.verdict.value,
+        verdict_reason=found.verdict_reason,
+        upper_bound_cm2_per_s=found.diffusivity_upper_bound_cm2_per_s,
+        msd_time_ps=found.msd_time_ps.tolist(),
+        msd_tracer_A2=found.msd_tracer_A2.tolist(),
+        msd_host_A2=found.msd_host_A2.tolist(),
+        fit_window_ps=found.window_ps,
+        warnings=list(run.warnings),
+    )
+
+
+@dataclass
+class ConductivityMaker(Maker):
+    """Arrhenius fit over the runs of one composition.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    mobile : str
+        Mobile species.
+    charge_e : float
+        Its charge in elementary charges.
+    settings : TransportSettings
+        Gives the reference temperature.
+    """
+
+    name: str = "conductivity"
+    mobile: str = "Li"
+    charge_e: float = 1.0
+    settings: TransportSettings = field(default_factory=TransportSettings)
+
+    @stage_job(on_missing_none=True, output_schema=ConductivityDoc)
+    def make(self, model: ModelDoc, diffusions: list[DiffusionDoc | None]) -> ConductivityDoc:
+        """Fit; raises InsufficientDataError if no run was analysed."""
+        found = [item for item in diffusions if item is not None]
+        if not found:
+            raise InsufficientDataError("no MD run of this composition was analysed: see their own failures")
+        missing = len(diffusions) - len(found)
+        return produce(
+            ConductivityDoc,
+            lambda: self._fit(model, found, missing),
+            parents=[model, *found],
+            settings={"reference_temperature_K": self.settings.reference_temperature_K, "missing": missing},
+            spec_key=found[0].spec_key,
+            composition=found[0].composition,
+        )
+
+    def _fit(self, model: ModelDoc, found: list[DiffusionDoc], missing: int) -> ConductivityDoc:
+        try:
+            fit = _arrhenius(found, self.charge_e)
+        except TransportInputError as error:
+            fit, reason = None, str(error)
+        else:
+            reason = ""
+        return ConductivityDoc(
+            model_key=model.key,
+            level_of_theory=model.label_level_of_theory,
+            mobile=self.mobile,
+            points=_points(found),
+            reference_temperature_K=self.settings.reference_temperature_K,
+            missing=[f"{missing} MD runs did not finish: see the failures of the transport stage"] * bool(missing),
+            **_fitted(fit, self.settings.reference_temperature_K, reason),
+        )
+
+
+def _arrhenius(found: Sequence[DiffusionDoc], charge_e: float) -> Arrhenius:
+    return fit_arrhenius(
+        [item.temperature_K for item in found],
+        [item.diffusivity_cm2_per_s for item in found],
+        [item.diffusivity_std_cm2_per_s for item in found],
+        conductivities_S_per_cm=[item.conductivity_S_per_cm for item in found],
+        verdicts=[item.verdict for item in found],
+        charge_e=charge_e,
+    )
+
+
+def _points(found: Sequence[DiffusionDoc]) -> list[ArrheniusPoint]:
+    return [
+        ArrheniusPoint(
+            temperature_K=item.temperature_K,
+            diffusion_key=item.key,
+            diffusivity_cm2_per_s=item.diffusivity_cm2_per_s,
+            diffusivity_std_cm2_per_s=item.diffusivity_std_cm2_per_s,
+            conductivity_S_per_cm=item.conductivity_S_per_cm,
+            conductivity_std_S_per_cm=item.conductivity_std_S_per_cm,
+            verdict=item.verdict,
+            used=item.verdict == Verdict.OK,
+            reason="" if item.verdict == Verdict.OK else item.verdict_reason,
+        )
+        for item in found
+    ]
+
+
+def _fitted(fit: Arrhenius | None, reference_K: float, reason: str) -> dict[str, object]:
+    """Fields of a ConductivityDoc that a fit fills, or leaves empty with the reason."""
+    if fit is None:
+        empty = dict.fromkeys(
+            ("activation_energy_eV", "activation_energy_std_eV", "activation_energy_95_eV"),
+        )
+        sigma = dict.fromkeys(("conductivity_at_reference_S_per_cm", "conductivity_at_reference_95_S_per_cm"))
+        return empty | sigma | {"verdict": Verdict.TOO_FEW_HOPS.value, "verdict_reason": f"no Arrhenius fit: {reason}"}
+    reference = fit.conductivity_at(reference_K)
+    low, high = fit.activation_energy_interval95_eV
+    grid = np.linspace(fit.temperatures_K.min(), fit.temperatures_K.max(), FIT_GRID)
+    line = [fit.conductivity_at(float(temperature), level=BAND_LEVEL) for temperature in grid]
+    return {
+        "activation_energy_eV": fit.activation_energy_eV,
+        "activation_energy_std_eV": fit.activation_energy_std_eV,
+        "activation_energy_95_eV": Interval(low=low, high=high),
+        "conductivity_at_reference_S_per_cm": reference.value,
+        "conductivity_at_reference_95_S_per_cm": Interval(low=reference.low, high=reference.high),
+        "fit_temperatures_K": grid.tolist(),
+        "fit_conductivity_S_per_cm": [point.value for point in line],
+        "fit_low_S_per_cm": [point.low for point in line],
+        "fit_high_S_per_cm": [point.high for point in line],
+        "verdict": reference.verdict.value,
+        "verdict_reason": f"fitted over {len(fit.temperatures_K)} temperatures; {'; '.join(fit.warnings) or 'no remarks'}",
+    }
+
+
+@dataclass
+class PathwayMaker(Maker):
+    """Ion density, site occupancies and jumps of one trajectory.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    mobile : str
+        Mobile species.
+    """
+
+    name: str = "pathways"
+    mobile: str = "Li"
+
+    @stage_job(data=["density_ions_per_A3"], output_schema=PathwayDoc)
+    def make(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
+        """Analyse one run.
+
+        Parameters
+        ----------
+        run : TrajectoryDoc
+            The run.
+        host : Structure
+            Disordered host cell whose site labels name the sites of the mobile species.
+        """
+        return produce(
+            PathwayDoc,
+            lambda: self._analyse(run, host),
+            parents=[run],
+            settings={"mobile": self.mobile, "resolution_A": PATHWAY_RESOLUTION_A, "sites": host.frac_coords},
+            spec_key=run.spec_key,
+            composition=run.composition,
+        )
+
+    def _analyse(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
+        trajectory = read_trajectory(run.trajectory_blob.to_bytes())
+        start = round(run.discard_ps / trajectory.time_step_ps)
+        data = (trajectory.positions_A[start:], trajectory.lattice_A, trajectory.species, self.mobile)
+        density = ion_density(*data, resolution_A=PATHWAY_RESOLUTION_A)
+        sites, labels = host_sites(host, trajectory.lattice_A, self.mobile)
+        found = site_occupancy(*data, sites, labels)
+        shape = density.number_density_per_A3.shape
+        return PathwayDoc(
+            model_key=run.model_key,
+            temperature_K=run.temperature_K,
+            mobile=self.mobile,
+            grid_shape=(shape[0], shape[1], shape[2]),
+            lattice_A=density.lattice_A.tolist(),
+            density_ions_per_A3=density.number_density_per_A3.ravel().tolist(),
+            n_mobile=density.mobile_count,
+            sites=[
+                SiteOccupancy(label=label, n_sites=labels.count(label), occupancy=float(value))
+                for label, value in found.occupancy_by_label.items()
+            ],
+            jumps={f"{a}->{b}": int(n) for (a, b), n in found.jumps_by_label.items()},
+        )
+
+
+def host_sites(host: Structure, lattice_A: np.ndarray, mobile: str) -> tuple[np.ndarray, list[str]]:
+    """Fractional coordinates and labels of the host's sites of the mobile species in an MD supercell.
+
+    Parameters
+    ----------
+    host : Structure
+        Disordered host cell.
+    lattice_A : numpy.ndarray
+        Lattice of the MD cell, shape (3, 3), A; a supercell of the host up to relaxation strain.
+    mobile : str
+        Mobile species.
+
+    Returns
+    -------
+    tuple of numpy.ndarray and list of str
+        Fractional coordinates in the MD cell, shape (n_sites, 3), and a label per site.
+
+    Raises
+    ------
+    TransportInputError
+        If the MD cell is no supercell of the host.
+    """
+    matrix = np.round(lattice_A @ np.linalg.inv(host.lattice.matrix)).astype(int)
+    if abs(np.linalg.det(matrix)) < 1 - 1e-6:
+        raise TransportInputError(f"the MD cell {lattice_A.tolist()} is no supercell of the host: {host.lattice.abc}")
+    sites = Structure.from_sites([site for site in host if mobile in {e.symbol for e in site.species.elements}])
+    supercell = sites.make_supercell(matrix, in_place=False, to_unit_cell=True)
+    return np.asarray(supercell.frac_coords), list(supercell.labels)

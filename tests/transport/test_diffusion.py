@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+
+from superionic.transport import DiffusionSettings, Verdict, analyze_trajectory
+
+REPEATS = 40
+
+
+def test_intervals_cover_the_true_diffusivity_as_often_as_they_claim(make_run):
+    runs = [make_run(seed) for seed in range(REPEATS)]
+    results = [analyze_trajectory(*run.arguments) for run in runs]
+    true = runs[0].diffusivity_cm2_per_s
+    values = np.array([r.diffusivity_cm2_per_s for r in results])
+    in_68 = np.mean(
+        [r.diffusivity_interval68_cm2_per_s[0] <= true <= r.diffusivity_interval68_cm2_per_s[1] for r in results]
+    )
+    in_95 = np.mean(
+        [r.diffusivity_interval95_cm2_per_s[0] <= true <= r.diffusivity_interval95_cm2_per_s[1] for r in results]
+    )
+    haven = [r for r in results if r.haven_ratio is not None]
+    haven_68 = np.mean([abs(r.haven_ratio - 1.0) <= r.haven_ratio_std for r in haven])
+    assert sum(r.verdict is Verdict.OK for r in results) >= 0.85 * REPEATS
+    assert values.mean() == pytest.approx(true, rel=3 * values.std() / true / np.sqrt(REPEATS))
+    assert 0.5 <= in_68 <= 0.9
+    assert in_95 >= 0.85
+    assert haven_68 >= 0.5
+    # about 130 hops: no honest error is below the shot noise
+    ok = [r for r in results if r.verdict is Verdict.OK]
+    assert all(r.diffusivity_std_cm2_per_s / r.diffusivity_cm2_per_s >= 0.99 / np.sqrt(r.n_hops) for r in ok)
+    assert np.median([r.diffusivity_std_cm2_per_s for r in ok]) < 0.3 * true
+
+
+def test_hops_are_counted_and_curves_have_the_plain_meaning(make_run):
+    run = make_run(0, duration_ps=200.0)
+    result = analyze_trajectory(*run.arguments)
+    expected = 24 * 6 * 0.1 * 200.0 / 9.0
+    assert result.n_hops == pytest.approx(expected, abs=4 * np.sqrt(expected))
+    assert result.mobile_count == 24
+    assert result.msd_time_ps[5] == pytest.approx(1.0)
+    assert result.msd_tracer_A2[0] == result.msd_host_A2[0] == 0.0
+    step = np.diff(run.positions_A[:, :24], axis=0)
+    assert result.msd_tracer_A2[1] == pytest.approx((step**2).sum(axis=-1).mean(), rel=5e-3)
+    assert result.msd_host_A2[50] == pytest.approx(6 * 0.1**2, rel=0.1)
+    assert result.window_ps[0] >= 1.0
+    assert result.window_ps[1] <= 0.2 * 200.0
+
+
+def test_axes_and_planes_of_a_planar_conductor(make_run):
+    run = make_run(2, mobile=48, duration_ps=150.0, weights=(1.0, 1.0, 0.0))
+    result = analyze_trajectory(*run.arguments)
+    a, b, c = result.diffusivity_axes_cm2_per_s
+    ab, ac, bc = result.diffusivity_planes_cm2_per_s
+    assert result.verdict is Verdict.OK
+    assert result.diffusivity_cm2_per_s == pytest.approx((a + b + c) / 3)
+    assert (ab, ac, bc) == pytest.approx(((a + b) / 2, (a + c) / 2, (b + c) / 2))
+    assert abs(c) < 3 * result.diffusivity_axes_std_cm2_per_s[2] + 1e-7
+    assert abs(ab - 1.5e-5) < 3 * result.diffusivity_planes_std_cm2_per_s[0]
+
+
+def test_axes_and_planes_do_not_depend_on_how_the_crystal_is_turned(make_run):
+    run = make_run(2, weights=(1.0, 2.0, 0.5))
+    oblique = np.array([[12.0, 0.0, 0.0], [-6.0, 10.4, 0.0], [0.0, 3.0, 12.0]])
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    plain = analyze_trajectory(run.positions_A, oblique, *run.arguments[2:])
+    turned = analyze_trajectory(run.positions_A @ turn, oblique @ turn, *run.arguments[2:])
+    np.testing.assert_allclose(turned.diffusivity_axes_cm2_per_s, plain.diffusivity_axes_cm2_per_s, rtol=1e-6)
+    np.testing.assert_allclose(turned.diffusivity_planes_cm2_per_s, plain.diffusivity_planes_cm2_per_s, rtol=1e-6)
+
+
+@pytest.mark.parametrize("vibration", [0.0, 0.3])
+def test_ions_that_do_not_move_get_a_bound_and_no_small_error(make_run, vibration):
+    run = make_run(0, diffusivity_A2_per_ps=0.0)
+    rest = run.positions_A[:, :24].mean(axis=0)
+    run.positions_A[:, :24] = rest + vibration / 0.3 * (run.positions_A[:, :24] - rest)
+    result = analyze_trajectory(*run.arguments)
+    assert result.verdict is Verdict.TOO_FEW_HOPS
+    assert result.n_hops == 0
+    bound = result.diffusivity_upper_bound_cm2_per_s
+    # rule of three: no event in N t, so fewer than three per N t at 95 %
+    assert bound == pytest.approx(3.0 * 9.0 / (6 * 24 * 100.0) * 1e-4, rel=0.01)
+    assert result.diffusivity_cm2_per_s + result.diffusivity_std_cm2_per_s >= 0.99 * bound
+    assert result.haven_ratio is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bounds_of_slow_runs_hold(make_run, seed):
+    run = make_run(seed, diffusivity_A2_per_ps=0.01)
+    result = analyze_trajectory(*run.arguments)
+    assert result.verdict is Verdict.TOO_FEW_HOPS
+    assert result.diffusivity_upper_bound_cm2_per_s > run.diffusivity_cm2_per_s
+    assert result.diffusivity_std_cm2_per_s >= result.diffusivity_cm2_per_s
+
+
+def test_ions_that_fly_are_not_diffusive_and_have_no_bound(make_run):
+    run = make_run(0, diffusivity_A2_per_ps=0.0)
+    velocity = np.random.default_rng(1).normal(size=(24, 3))
+    run.positions_A[:, :24] += velocity * run.time_step_ps * np.arange(len(run.positions_A))[:, None, None]
+    result = analyze_trajectory(*run.arguments)
+    assert result.verdict is Verdict.NOT_DIFFUSIVE
+    assert result.loglog_slope == pytest.approx(2.0, abs=0.1)
+    assert result.diffusivity_upper_bound_cm2_per_s is None
+    assert result.diffusivity_std_cm2_per_s >= result.diffusivity_cm2_per_s
+
+
+def test_ions_that_only_rattle_between_two_sites_are_not_diffusive(make_run):
+    run = make_run(0, diffusivity_A2_per_ps=0.0)
+    rng = np.random.default_rng(1)
+    side = np.cumsum(rng.random((len(run.positions_A), 24)) < 0.02, axis=0) % 2
+    run.positions_A[:, :24, 0] += 3.0 * side
+    result = analyze_trajectory(*run.arguments)
+    assert result.n_hops > 100
+    assert result.verdict is Verdict.NOT_DIFFUSIVE
+    assert result.diffusivity_std_cm2_per_s >= result.diffusivity_cm2_per_s
+    assert result.diffusivity_upper_bound_cm2_per_s > 0
+
+
+@pytest.mark.parametrize("duration_ps", [2.0, 5.0, 10.0])
+def test_short_runs_never_claim_a_small_error(make_run, duration_ps):
+    for seed in range(5):
+        run = make_run(seed, duration_ps=duration_ps)
+        result = analyze_trajectory(*run.arguments)
+        assert result.verdict is not Verdict.OK
+        assert result.diffusivity_std_cm2_per_s >= result.diffusivity_cm2_per_s
+        assert result.diffusivity_upper_bound_cm2_per_s > run.diffusivity_cm2_per_s
+
+
+def test_back_jumps_at_short_times_do_not_inflate_the_diffusivity(make_run):
+    """Half of all jumps are undone within a few ps: the early slope is far above the true one."""
+    run = make_run(4, mobile=48, duration_ps=200.0)
+    rng = np.random.default_rng(4)
+    frames = len(run.positions_A)
+    away = np.zeros((frames, 48))
+    state = np.zeros(48)
+    for k in range(frames):
+        state = np.where(state > 0, state * (rng.random(48) > 0.1), rng.random(48) < 0.02)
+        away[k] = state
+    run.positions_A[:, :48, 1] += 3.0 * away
+    result = analyze_trajectory(*run.arguments)
+    low, high = result.diffusivity_interval95_cm2_per_s
+    assert low <= run.diffusivity_cm2_per_s <= high
+    early = (result.msd_tracer_A2[10] - result.msd_tracer_A2[1]) / (6 * 9 * run.time_step_ps) * 1e-4
+    assert early > 1.3 * run.diffusivity_cm2_per_s
+
+
+def test_a_melt_is_flagged_whatever_the_mobile_ions_do(make_run):
+    run = make_run(0)
+    rng = np.random.default_rng(7)
+    run.positions_A[:, 24:] += np.cumsum(0.1 * rng.normal(size=run.positions_A[:, 24:].shape), axis=0)
+    result = analyze_trajectory(*run.arguments)
+    assert result.verdict is Verdict.FRAMEWORK_UNSTABLE
+    assert "Cl" in result.verdict_reason
+
+
+def test_a_trajectory_without_host_says_that_the_framework_was_not_checked(make_run):
+    run = make_run(0)
+    result = analyze_trajectory(run.positions_A[:, :24], run.lattice_A, ["Li"] * 24, "Li", 0.2, 800.0)
+    assert result.verdict is Verdict.OK
+    assert not result.integrity.checked
+    assert "not checked" in result.verdict_reason
+    assert np.isnan(result.msd_host_A2).all()
+
+
+def test_discarding_equals_cutting_by_hand(make_run):
+    run = make_run(0)
+    cut = analyze_trajectory(run.positions_A[100:], *run.arguments[1:])
+    discarded = analyze_trajectory(*run.arguments, discard_ps=20.0)
+    assert discarded.diffusivity_cm2_per_s == cut.diffusivity_cm2_per_s
+    assert discarded.duration_ps == pytest.approx(cut.duration_ps)
+
+
+def test_the_least_number_of_hops_is_a_setting(make_run):
+    run = make_run(0)
+    assert (
+        analyze_trajectory(*run.arguments, settings=DiffusionSettings(min_hops=10_000)).verdict is Verdict.TOO_FEW_HOPS
+    )
+
+
+def test_one_ion_and_ten_frames_are_answered_without_a_crash():
+    rng = np.random.default_rng(0)
+    positions = np.cumsum(rng.normal(size=(10, 2, 3)), axis=0)
+    result = analyze_trajectory(positions, 30 * np.eye(3), ["Li", "Cl"], "Li", 0.1, 300.0)
+    assert result.verdict is not Verdict.OK
+    assert np.isfinite(result.diffusivity_std_cm2_per_s)
