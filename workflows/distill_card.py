@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import Calculator
 from ase.io import write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-from distill_model import ELEMENTS, Architecture
+from distill_model import Architecture
+from distill_structures import ELEMENTS
 from distill_teacher import bare
 
 NAME = "superionic-mini"
 LEVEL_OF_THEORY = "distilled from CHGNet 0.3.0 (PBE)"
+REPLAY_ATOMS = 42
+REPLAY_FORCE = 8.0  # eV/A
+REPLAY_PER_PARENT = 2
 FORMULAS = {
     "halide": "Li3InxY1-x(BryCl1-y)6, C2/m common host, 20 atoms",
     "lpgso": "Li3+xP1-xGexS4-4xO4x, Pnma host, 32-36 atoms",
@@ -31,7 +36,7 @@ LICENCE = (
 )
 
 
-def ase_calculator(path: Path) -> Any:
+def ase_calculator(path: Path) -> Calculator:
     """Load a model file as users do."""
     from mace.calculators import MACECalculator
 
@@ -50,15 +55,13 @@ def time_step_ms(path: Path, atoms: Atoms, repeats: int = 8, steps: int = 10) ->
     return round(1000 * min(times), 1)
 
 
-def _langevin(atoms: Atoms, calculator: Any, temperature_k: float, step_fs: float, seed: int) -> Langevin:
+def _langevin(atoms: Atoms, calculator: Calculator, temperature_k: float, step_fs: float, seed: int) -> Langevin:
     """Set up Langevin dynamics of a copy of `atoms`."""
     moving = atoms.copy()
     moving.calc = calculator
     rng = np.random.default_rng(seed)
     MaxwellBoltzmannDistribution(moving, temperature_K=temperature_k, rng=rng)
-    return Langevin(
-        moving, step_fs * units.fs, temperature_K=temperature_k, friction=0.01 / units.fs, rng=rng
-    )
+    return Langevin(moving, step_fs * units.fs, temperature_K=temperature_k, friction=0.01 / units.fs, rng=rng)
 
 
 def stability(path: Path, atoms: Atoms, temperature_k: float, picoseconds: float) -> dict[str, Any]:
@@ -104,13 +107,13 @@ def replay(frames: Sequence[Atoms], path: Path, count: int, seed: int) -> int:
     chosen: list[Atoms] = []
     systems = sorted({f.info["system"] for f in frames})
     for system in systems:
-        pool = [f for f in frames if f.info["system"] == system and len(f) <= 42]
+        pool = [f for f in frames if f.info["system"] == system and len(f) <= REPLAY_ATOMS]
         used: dict[str, int] = {}
         wanted = count // len(systems)
         for i in rng.permutation(len(pool)):
             parent = str(pool[i].info["parent"])
-            calm = np.abs(pool[i].arrays["REF_forces"]).max() < 8.0
-            if wanted and calm and used.get(parent, 0) < 2:
+            calm = np.abs(pool[i].arrays["REF_forces"]).max() < REPLAY_FORCE
+            if wanted and calm and used.get(parent, 0) < REPLAY_PER_PARENT:
                 used[parent] = used.get(parent, 0) + 1
                 wanted -= 1
                 chosen.append(_rounded(pool[i]))
@@ -130,14 +133,16 @@ def _rounded(frame: Atoms) -> Atoms:
 
 def _shorten(path: Path) -> None:
     """Cut the positions of an extxyz file to 5 decimals."""
-    lines = path.read_text().splitlines()
-    short = []
-    for line in lines:
-        parts = line.split()
-        if len(parts) == 4 and parts[0].isalpha():
-            line = f"{parts[0]:2s} " + " ".join(f"{float(x):.5f}" for x in parts[1:])
-        short.append(line)
+    short = [_short_line(line) for line in path.read_text().splitlines()]
     path.write_text("\n".join(short) + "\n")
+
+
+def _short_line(line: str) -> str:
+    """Shorten a line that holds a symbol and a position; leave any other line."""
+    symbol, *numbers = line.split()
+    if not symbol.isalpha():
+        return line
+    return f"{symbol:2s} " + " ".join(f"{float(x):.5f}" for x in numbers)
 
 
 def recipe(groups: dict[str, dict[str, int]]) -> dict[str, Any]:
@@ -145,15 +150,17 @@ def recipe(groups: dict[str, dict[str, int]]) -> dict[str, Any]:
     return {
         "structures_per_set_and_system": groups,
         "how": (
-            "Random decorations of the hosts and simple binaries ('glue'). g0: short CHGNet relaxation, random "
-            "strain up to 4 %, Langevin dynamics with CHGNet at 300-1200 K, rattles of 0.04-0.4 A. "
-            "Later sets: hot dynamics (500-1300 K) of the student itself on new decorations, relabelled with "
-            "CHGNet. Frames with a force above 25 eV/A or a distance below half the sum of covalent "
-            "radii are left out. Orderings of the test are excluded from training by symmetry."
+            "Random decorations of the hosts and simple binaries ('glue').\n"
+            "g0: short CHGNet relaxation, random strain up to 4 %, Langevin dynamics with CHGNet at\n"
+            "300-1200 K, rattles of 0.04-0.4 A.\n"
+            "Later sets: hot dynamics (500-1300 K) of the student itself on new decorations, relabelled with\n"
+            "CHGNet.\n"
+            "Frames with a force above 25 eV/A or a distance below half the sum of covalent radii are left out.\n"
+            "Orderings of the test are excluded from training by symmetry."
         ),
         "test": (
-            "CHGNet Langevin dynamics at 800-1000 K in cells strained by up to 3 %, 120-240 fs after the start, of "
-            "orderings that are not in the training set."
+            "CHGNet Langevin dynamics at 800-1000 K in cells strained by up to 3 %, 120-240 fs after the\n"
+            "start, of orderings that are not in the training set."
         ),
     }
 
@@ -199,6 +206,7 @@ def markdown(data: dict[str, Any]) -> str:
     )
     arch = data["architecture"]
     return TEMPLATE.format(
+        name=NAME,
         rows=rows,
         runs=runs,
         counts=counts,
@@ -228,22 +236,25 @@ larger than the differences that decide phase stability and conductivity. Never 
 
 | | |
 | --- | --- |
-| elements | {{elements}} |
+| elements | {elements} |
 | level of theory | distilled from CHGNet 0.3.0 (PBE level, with its errors) |
-| architecture | ScaleShiftMACE, 2 interactions, {{hidden}}, max_ell {{max_ell}}, correlation {{correlation}}, r_max {{r_max}} A |
-| size | {{parameters}} parameters, float32, {{size:.2f}} MB, one head (`Default`) |
-| speed | {{ms}} ms CPU per ASE step of 20 atoms on one x86-64 core, one thread (least of several repeats) |
-| date | {{date}} |
-| software | {{software}} |
-| sha256 | `{{sha256}}` |
+| architecture | ScaleShiftMACE, 2 interactions, {hidden}, max_ell {max_ell}, correlation {correlation} |
+| cutoff | {r_max} A |
+| size | {parameters} parameters, float32, {size:.2f} MB, one head (`Default`) |
+| speed | {ms} ms CPU per ASE step of 20 atoms on one x86-64 core, one thread (least of several repeats) |
+| date | {date} |
+| software | {software} |
+| sha256 | `{sha256}` |
 
 ## Errors against CHGNet 0.3.0
 
-{{test}}
+{test}
 
-| system | structures (trajectories) | energy RMSE, meV/atom | force RMSE, meV/A | RMS force, meV/A | stress RMSE, meV/A^3 |
+Root mean square errors: energy in meV/atom, force in meV/A, stress in meV/A^3.
+
+| system | structures (trajectories) | energy | force | RMS of the force itself | stress |
 | --- | --- | --- | --- | --- | --- |
-{{rows}}
+{rows}
 
 The error against PBE itself is larger: add that of CHGNet. All errors are per component or per atom over a small test
 set of the named cells.
@@ -252,20 +263,23 @@ set of the named cells.
 
 ASE Langevin, 2 fs steps, fixed cell; the host is everything but Li and Na.
 
-| cell | T, K | length, ps | mean potential energy of first / second half, eV/atom | RMS host displacement at half time / end, A | mobile MSD, A^2 |
+Energies are means over the first and the second half (eV/atom), host displacements are RMS at half time and at the
+end (A), and the last column is the mean square displacement of Li at the end (A^2).
+
+| cell | T, K | length, ps | potential energy | host displacement | Li MSD |
 | --- | --- | --- | --- | --- | --- |
-{{runs}}
+{runs}
 
 ## Training set
 
-{{how}}
+{how}
 
 | set | halide | lpgso | nasicon | glue |
 | --- | --- | --- | --- | --- |
-{{counts}}
+{counts}
 
 No structure comes from a database of crystal structures; cells start from the published lattice parameters of the
-hosts. `superionic-mini-replay.xyz` holds {{replay}} of the structures without labels, for the replay of multi-head
+hosts. `superionic-mini-replay.xyz` holds {replay} of the structures without labels, for the replay of multi-head
 fine-tuning (the foundation model labels them itself).
 
 ## Limits
@@ -279,7 +293,7 @@ fine-tuning (the foundation model labels them itself).
 
 ## Licence
 
-{{licence}}
+{licence}
 
 Made by `workflows/distill_foundation.py`.
-""".format(name=NAME)
+"""

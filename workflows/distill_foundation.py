@@ -2,13 +2,13 @@
 
 Run the sub-commands in this order (each can be repeated: finished work is skipped)::
 
-    python workflows/distill_foundation.py structures --work W --set g0 --count 60
-    python workflows/distill_foundation.py structures --work W --set test --count 10
+    python workflows/distill_foundation.py structures --work W --set g0 --count 33
+    python workflows/distill_foundation.py structures --work W --set test --count 7
     python workflows/distill_foundation.py label      --work W
     python workflows/distill_foundation.py train      --work W --minutes 5 --output v1.model
-    python workflows/distill_foundation.py explore    --work W --set g1 --model W/v1.model
+    python workflows/distill_foundation.py explore    --work W --set g1 --model W/v1.model --counts 36 24 24 0
     python workflows/distill_foundation.py label      --work W
-    python workflows/distill_foundation.py train      --work W --minutes 40 --start W/v1.model
+    python workflows/distill_foundation.py train      --work W --minutes 29 --lr 0.006 --start W/v1.model
     python workflows/distill_foundation.py evaluate   --work W --model W/mini.model
     python workflows/distill_foundation.py card       --work W --model W/mini.model --out DIR
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
 def _demo_cell(metal: str, halogen: str) -> Atoms:
     """Make one ordered Li3MX6 cell of 20 atoms."""
-    pools: dict[str, list[str | None]] = {
+    pools: dict[str, Sequence[str | None]] = {
         "M": [metal] * 2,
         "Li": ["Li"] * 6 + [None] * 2,
         "X": [halogen] * 12,
@@ -189,12 +190,12 @@ def parser() -> argparse.ArgumentParser:
     more.add_argument("--counts", type=int, nargs=4, default=[60, 40, 40, 10], metavar="N")
     more.add_argument("--start", type=int, default=1000, help="number of the first parent")
     more.add_argument("--snapshots", type=int, default=3)
-    more.add_argument("--gap", type=int, default=60, help="2 fs steps between snapshots")
+    more.add_argument("--gap", type=int, default=45, help="2 fs steps between snapshots")
     more.set_defaults(run=explore)
     tag = commands.add_parser("label", parents=[common], help="label frames")
     tag.set_defaults(run=label)
     fit = commands.add_parser("train", parents=[common], help="train the small model")
-    fit.add_argument("--minutes", type=float, default=40.0, help="CPU time")
+    fit.add_argument("--minutes", type=float, default=40.0, help="wall time")
     fit.add_argument("--lr", type=float, default=0.01)
     fit.add_argument("--start", type=Path, default=None, help="model file to start from")
     fit.add_argument("--output", default="mini.model")

@@ -7,44 +7,25 @@ the potential also knows the elements in other surroundings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from distill_binaries import BINARIES, binary_structure
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 ELEMENTS = ("Li", "O", "Na", "Si", "P", "S", "Cl", "Ge", "Br", "Y", "Zr", "In")
 SYSTEMS = ("halide", "lpgso", "nasicon", "glue")
 
-# formula: (prototype, nearest cation-anion lattice parameter a in angstrom, c/a or None)
-BINARIES: dict[str, tuple[str, float]] = {
-    "LiCl": ("rocksalt", 5.14),
-    "LiBr": ("rocksalt", 5.50),
-    "NaCl": ("rocksalt", 5.64),
-    "NaBr": ("rocksalt", 5.97),
-    "YS": ("rocksalt", 5.48),
-    "InCl": ("rocksalt", 5.90),
-    "Li2O": ("antifluorite", 4.62),
-    "Li2S": ("antifluorite", 5.71),
-    "Na2O": ("antifluorite", 5.55),
-    "Na2S": ("antifluorite", 6.53),
-    "ZrO2": ("fluorite", 5.08),
-    "SiO2": ("rutile", 4.18),
-    "GeO2": ("rutile", 4.40),
-    "SiO2b": ("cristobalite", 7.16),
-    "GeO2b": ("cristobalite", 7.55),
-    "GeS2": ("cristobalite", 9.20),
-    "YCl3": ("chloride", 6.92),
-    "YBr3": ("chloride", 7.25),
-    "InCl3": ("chloride", 6.41),
-    "InBr3": ("chloride", 6.75),
-    "Y2O3": ("corundum", 5.60),
-    "In2O3": ("corundum", 5.49),
-    "LiInS2": ("ordered rocksalt", 5.40),
-    "LiYO2": ("ordered rocksalt", 4.85),
-}
+SEGREGATED = 0.5  # share of Pnma cells with every O on Ge
+GAMMA_SULFIDE = 0.6
+CMCM_SULFIDE = 0.25
+CMCM_PHOSPHATE = 0.3
+LPGSO_SHARES = (0.64, 0.80)  # cumulated: Pnma, Pmn2_1, the rest Cmcm
+SMALLEST_GLUE = 4
+PNMA_ATOMS, PNMA_ELEMENTS = 32, 5
 
 
 @dataclass(frozen=True)
@@ -72,9 +53,7 @@ def to_atoms(structure: Structure) -> Atoms:
     return Atoms(atoms.symbols, positions=atoms.positions, cell=np.array(atoms.cell), pbc=True)
 
 
-def decorate(
-    host: Structure, pools: dict[str, list[str | None]], rng: np.random.Generator
-) -> Structure:
+def decorate(host: Structure, pools: Mapping[str, Sequence[str | None]], rng: np.random.Generator) -> Structure:
     """Fill the placeholder sites of a host.
 
     Parameters
@@ -98,16 +77,12 @@ def decorate(
     return Structure(host.lattice, [species[i] for i in kept], coords)
 
 
-def _host(
-    group: str, lattice: Lattice, sites: list[tuple[str, str, tuple[float, float, float]]]
-) -> Structure:
+def _host(group: str, lattice: Lattice, sites: list[tuple[str, str, tuple[float, float, float]]]) -> Structure:
     """Make a host from (pool, placeholder element, coordinates) triples."""
     elements = [element for _, element, _ in sites]
     pools = [pool for pool, _, _ in sites]
     coords = [xyz for _, _, xyz in sites]
-    return Structure.from_spacegroup(
-        group, lattice, elements, coords, site_properties={"pool": pools}, tol=1e-3
-    )
+    return Structure.from_spacegroup(group, lattice, elements, coords, site_properties={"pool": pools}, tol=1e-3)
 
 
 def halide_host(indium: float, bromine: float) -> Structure:
@@ -163,7 +138,7 @@ def nasicon(rng: np.random.Generator) -> Atoms:
     ).get_primitive_structure(use_site_props=True)
     n_si = int(rng.integers(0, 7))
     n_na = 2 + n_si
-    pools: dict[str, list[str | None]] = {
+    pools: dict[str, Sequence[str | None]] = {
         "Na": ["Na"] * n_na + [None] * (8 - n_na),
         "Zr": ["Zr"] * 4,
         "T": ["Si"] * n_si + ["P"] * (6 - n_si),
@@ -222,14 +197,14 @@ def pnma_mixed(rng: np.random.Generator) -> Atoms:
     n_o = 4 * n_ge
     host = _pnma_host(float((1 - 0.40 * n_o / 16) ** (1 / 3)))
     n_lx = 4 + n_ge
-    pools: dict[str, list[str | None]] = {
+    pools: dict[str, Sequence[str | None]] = {
         "Li": ["Li"] * 8,
         "Lx": ["Li"] * n_lx + [None] * (8 - n_lx),
         "T": ["Ge"] * n_ge + ["P"] * (4 - n_ge),
         "X": ["O"] * n_o + ["S"] * (16 - n_o),
     }
     structure = decorate(host, pools, rng)
-    if rng.random() < 0.5:
+    if rng.random() < SEGREGATED:
         structure = _segregate(host, structure)
     return to_atoms(_pull_oxygen(structure, BOND_LENGTHS))
 
@@ -237,9 +212,7 @@ def pnma_mixed(rng: np.random.Generator) -> Atoms:
 def _segregate(host: Structure, structure: Structure) -> Structure:
     """Put every O on Ge tetrahedra and every S on P tetrahedra."""
     out = structure.copy()
-    for centre, members in zip(
-        [s for s in host if s.properties["pool"] == "T"], _tetrahedra(host), strict=True
-    ):
+    for centre, members in zip([s for s in host if s.properties["pool"] == "T"], _tetrahedra(host), strict=True):
         element = _site_at(out, centre.frac_coords)[1]
         for j in members:
             index, _ = _site_at(out, host[j].frac_coords)
@@ -257,7 +230,7 @@ def _site_at(structure: Structure, frac: np.ndarray) -> tuple[int, str]:
 
 def gamma_phase(rng: np.random.Generator) -> Atoms:
     """Give Pmn2_1 Li3PS4 or Li3PO4, 16 atoms."""
-    if rng.random() < 0.6:
+    if rng.random() < GAMMA_SULFIDE:
         sites = [
             ("Li", (0.227, 0.658, 0.518)),
             ("Li", (0, 0.127, 0.463)),
@@ -283,7 +256,7 @@ def gamma_phase(rng: np.random.Generator) -> Atoms:
 
 def cmcm_phase(rng: np.random.Generator) -> Atoms:
     """Give Cmcm Li4GeO4 or its Li4GeS4 and Li3PO4-like substitutions, primitive cell."""
-    sulfide = bool(rng.random() < 0.25)
+    sulfide = bool(rng.random() < CMCM_SULFIDE)
     scale = 1.22 if sulfide else 1.0
     structure = Structure.from_spacegroup(
         "Cmcm",
@@ -291,7 +264,7 @@ def cmcm_phase(rng: np.random.Generator) -> Atoms:
         ["Li", "Li", "Ge", "S" if sulfide else "O", "S" if sulfide else "O"],
         [(0.15, 0.281, 0.75), (0.157, 0, 0), (0, 0.336, 0.25), (0, 0.201, 0.007), (0.185, 0.472, 0.25)],
     ).get_primitive_structure()
-    if rng.random() < 0.3:
+    if rng.random() < CMCM_PHOSPHATE:
         structure.replace(next(i for i, s in enumerate(structure) if s.specie.symbol == "Ge"), "P")
         lithium = [i for i, s in enumerate(structure) if s.specie.symbol == "Li"]
         structure.remove_sites([int(rng.choice(lithium))])
@@ -300,65 +273,18 @@ def cmcm_phase(rng: np.random.Generator) -> Atoms:
 
 def lpgso(rng: np.random.Generator) -> Atoms:
     """Draw one structure of the Li3PS4-Li4GeO4 system."""
-    pick = rng.random()
-    if pick < 0.64:
-        return pnma_mixed(rng)
-    return gamma_phase(rng) if pick < 0.80 else cmcm_phase(rng)
-
-
-def _binary_structure(formula: str, prototype: str, a: float) -> Structure:
-    """Build one binary prototype."""
-    names = _symbols(formula)
-    cubic = Lattice.cubic(a)
-    if prototype == "rocksalt":
-        return Structure.from_spacegroup("Fm-3m", cubic, names, [(0, 0, 0), (0.5, 0.5, 0.5)])
-    if prototype == "antifluorite":
-        return Structure.from_spacegroup("Fm-3m", cubic, names, [(0.25, 0.25, 0.25), (0, 0, 0)])
-    if prototype == "fluorite":
-        return Structure.from_spacegroup("Fm-3m", cubic, names, [(0, 0, 0), (0.25, 0.25, 0.25)])
-    if prototype == "cristobalite":
-        return Structure.from_spacegroup(
-            "Fd-3m", cubic, names, [(0, 0, 0), (0.125, 0.125, 0.125)]
-        ).get_primitive_structure()
-    if prototype == "rutile":
-        lattice = Lattice.tetragonal(a, 0.64 * a)
-        return Structure.from_spacegroup("P4_2/mnm", lattice, names, [(0, 0, 0), (0.306, 0.306, 0)])
-    if prototype == "corundum":
-        lattice = Lattice.hexagonal(a, 2.73 * a)
-        sites = [(0, 0, 0.352), (0.306, 0, 0.25)]
-        return Structure.from_spacegroup("R-3c", lattice, names, sites).get_primitive_structure()
-    if prototype == "ordered rocksalt":
-        lattice = Lattice.tetragonal(a / np.sqrt(2), a)
-        sites = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0, 0, 0.5)]
-        return Structure(lattice, [*names[:2], names[2], names[2]], sites)
-    return _chloride(names, a)
-
-
-def _chloride(names: list[str], a: float) -> Structure:
-    """Build the monoclinic AlCl3-type layer structure."""
-    return Structure.from_spacegroup(
-        "C2/m",
-        Lattice.monoclinic(a, 1.73 * a, 0.99 * a, 109.8),
-        [names[0], names[1], names[1]],
-        [(0, 0.167, 0), (0.22, 0, 0.22), (0.25, 0.32, 0.22)],
-    ).get_primitive_structure()
-
-
-def _symbols(formula: str) -> list[str]:
-    """List the element symbols of a simple formula, without counts or suffix."""
-    from pymatgen.core import Composition
-
-    return [element.symbol for element in Composition(formula.rstrip("b")).elements]
+    kinds = (pnma_mixed, gamma_phase, cmcm_phase)
+    return kinds[int(np.searchsorted(LPGSO_SHARES, rng.random(), side="right"))](rng)
 
 
 def glue(rng: np.random.Generator) -> Atoms:
     """Draw one binary, at most 32 atoms, volume scaled by up to 8 %."""
     formula = str(rng.choice(list(BINARIES)))
     prototype, a = BINARIES[formula]
-    structure = _binary_structure(formula, prototype, a)
+    structure = binary_structure(formula, prototype, a)
     structure.scale_lattice(structure.volume * float(rng.uniform(0.92, 1.08)))
     atoms = to_atoms(structure)
-    return atoms if len(atoms) > 3 else atoms * (2, 1, 1)
+    return atoms if len(atoms) >= SMALLEST_GLUE else atoms * (2, 1, 1)
 
 
 DRAW: dict[str, Callable[[np.random.Generator], Atoms]] = {
@@ -427,7 +353,7 @@ def held_out_parent(system: str, index: int, seed: int) -> Parent:
         rng = np.random.default_rng([seed, 77, SYSTEMS.index(system), index, attempt])
         atoms = DRAW[system](rng)
         symbols = atoms.get_chemical_symbols()
-        if system == "lpgso" and (len(atoms) < 32 or len(set(symbols)) < 5):
+        if system == "lpgso" and (len(atoms) < PNMA_ATOMS or len(set(symbols)) < PNMA_ELEMENTS):
             continue
         if system == "nasicon" and not {"Si", "P"} <= set(symbols):
             continue

@@ -8,9 +8,12 @@ import logging
 import warnings
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
+import torch
 from ase import Atoms, units
+from ase.calculators.calculator import Calculator
 from ase.filters import FrechetCellFilter
 from ase.io import read, write
 from ase.md.langevin import Langevin
@@ -23,9 +26,10 @@ LOG = logging.getLogger("distill")
 GPA_PER_EV_A3 = 160.21766208
 MAX_FORCE_EV_PER_A = 25.0
 MIN_RATIO = 0.5
+WIDE_RATTLES = 0.15  # fraction of the rattles that is wide, for the repulsive wall
 
 
-def load_teacher() -> Any:
+def load_teacher() -> torch.nn.Module:
     """Load CHGNet 0.3.0 on the CPU."""
     warnings.filterwarnings("ignore")
     from chgnet.model import CHGNet
@@ -34,7 +38,7 @@ def load_teacher() -> Any:
         return CHGNet.load(model_name="0.3.0", use_device="cpu", verbose=False)
 
 
-def teacher_calculator(teacher: Any) -> Any:
+def teacher_calculator(teacher: torch.nn.Module) -> Calculator:
     """Wrap the teacher as an ASE calculator."""
     from chgnet.model.dynamics import CHGNetCalculator
 
@@ -56,23 +60,19 @@ def bare(atoms: Atoms) -> Atoms:
     return Atoms(atoms.symbols, positions=atoms.positions, cell=np.array(atoms.cell), pbc=True)
 
 
-def heat(
-    atoms: Atoms, temperature_k: float, steps: int, every: int, rng: np.random.Generator
-) -> list[Atoms]:
+def heat(atoms: Atoms, temperature_k: float, steps: int, every: int, rng: np.random.Generator) -> list[Atoms]:
     """Run Langevin dynamics with 2 fs steps from 1.5 times the temperature; give every n-th frame."""
     MaxwellBoltzmannDistribution(atoms, temperature_K=1.5 * temperature_k, rng=rng)
-    dynamics = Langevin(
-        atoms, 2 * units.fs, temperature_K=temperature_k, friction=0.02 / units.fs, rng=rng
-    )
+    dynamics = Langevin(atoms, 2 * units.fs, temperature_K=temperature_k, friction=0.02 / units.fs, rng=rng)
     frames: list[Atoms] = []
     dynamics.attach(lambda: frames.append(bare(atoms)), interval=every)
     dynamics.run(steps)
     return frames[1:]
 
 
-def burst(parent: Parent, calculator: Any, seed: int) -> list[Atoms]:
+def burst(parent: Parent, calculator: Calculator, seed: int) -> list[Atoms]:
     """Make training frames from one parent: relaxation, strain, short hot dynamics, rattles."""
-    rng = np.random.default_rng([seed, sum(map(ord, parent.key))])
+    rng = np.random.default_rng([seed, crc32(parent.key.encode())])
     atoms = separate(parent.atoms)
     atoms.calc = calculator
     small = parent.system == "glue"
@@ -82,14 +82,14 @@ def burst(parent: Parent, calculator: Any, seed: int) -> list[Atoms]:
     hot.calc = calculator
     frames += heat(hot, float(rng.uniform(300, 1200)), 24 if small else 36, 12, rng)
     for _ in range(4):
-        widths = float(rng.uniform(0.04, 0.25)) if rng.random() < 0.85 else float(rng.uniform(0.25, 0.4))
-        frames.append(rattle(strain_cell(relaxed, 0.05, rng), widths, rng))
+        low, high = (0.25, 0.4) if rng.random() < WIDE_RATTLES else (0.04, 0.25)
+        frames.append(rattle(strain_cell(relaxed, 0.05, rng), float(rng.uniform(low, high)), rng))
     return frames
 
 
-def hot_test(parent: Parent, calculator: Any, seed: int) -> list[Atoms]:
+def hot_test(parent: Parent, calculator: Calculator, seed: int) -> list[Atoms]:
     """Make test frames from one parent: 800 to 1000 K dynamics in a strained cell, 3 late frames."""
-    rng = np.random.default_rng([seed, sum(map(ord, parent.key)), 1])
+    rng = np.random.default_rng([seed, crc32(parent.key.encode()), 1])
     atoms = separate(parent.atoms)
     atoms.calc = calculator
     relax(atoms, 25, 25)
@@ -98,7 +98,7 @@ def hot_test(parent: Parent, calculator: Any, seed: int) -> list[Atoms]:
     return heat(hot, float(rng.choice([800, 900, 1000])), 120, 30, rng)[1:]
 
 
-def label(frames: list[Atoms], teacher: Any) -> list[Atoms]:
+def label(frames: list[Atoms], teacher: torch.nn.Module) -> list[Atoms]:
     """Label frames with energy, forces and stress; frames that are too extreme are left out."""
     frames = [frame for frame in frames if shortest_ratio(frame) > MIN_RATIO]
     structures = [AseAtomsAdaptor.get_structure(frame) for frame in frames]
@@ -119,7 +119,7 @@ def _attach(frame: Atoms, result: dict[str, Any]) -> Atoms:
     return out
 
 
-def label_folder(source: Path, target: Path, teacher: Any) -> int:
+def label_folder(source: Path, target: Path, teacher: torch.nn.Module) -> int:
     """Label every frame file of a folder that has no label file yet; give the number of frames."""
     target.mkdir(parents=True, exist_ok=True)
     total = 0

@@ -1,4 +1,4 @@
-"""Training of `superionic-mini` within a budget of CPU time, resumable."""
+"""Training of `superionic-mini` within a time budget, resumable."""
 
 from __future__ import annotations
 
@@ -120,9 +120,7 @@ def write_model(model: torch.nn.Module, target: Path) -> None:
 class _Trainer:
     """State of one training run."""
 
-    def __init__(
-        self, model: torch.nn.Module, graphs: Sequence[Graph], schedule: Schedule, checkpoint: Path
-    ) -> None:
+    def __init__(self, model: torch.nn.Module, graphs: Sequence[Graph], schedule: Schedule, checkpoint: Path) -> None:
         self.model, self.graphs, self.schedule = model, graphs, schedule
         self.checkpoint = checkpoint
         self.optimizer = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate, amsgrad=True)
@@ -169,10 +167,10 @@ class _Trainer:
         order = self.rng.permutation(len(self.graphs))
         total, count = 0.0, 0
         for first in range(0, len(order), self.schedule.batch):
-            began = time.process_time()
+            began = time.perf_counter()
             total += self._update([self.graphs[i] for i in order[first : first + self.schedule.batch]])
             count += 1
-            self.used_s += time.process_time() - began
+            self.used_s += time.perf_counter() - began
             if self.finished:
                 break
         self.epochs += 1

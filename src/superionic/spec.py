@@ -173,7 +173,7 @@ class ElectrolyteSpec(_Model):
             spec = cls.model_validate(data)
         except ValidationError as error:
             raise SpecError(explain_validation_error(error, cls, source, lines or {})) from error
-        spec._source = source
+        spec._source = source  # noqa: SLF001 (its own class)
         return spec
 
     @property

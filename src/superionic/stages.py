@@ -213,6 +213,7 @@ class TransportSettings(StageSettings):
     thermostat: Thermostat = Field(Thermostat.BERENDSEN, description="thermostat of the production MD")
     damping_fs: float = Field(100.0, gt=0, description="thermostat time constant, fs (our choice)")
     stride_fs: float = Field(100.0, gt=0, description="time between stored frames, fs (our choice)")
+    dtype: str = Field("float32", pattern="^float(32|64)$", description="floating point type of the MD (our choice)")
     replicas: int = Field(1, ge=1, description="runs per temperature, each with its own seed (we advise 3)")
     pathway_temperature_K: float | None = Field(800.0, description="temperature whose run gives the ion density, K")
     reference_temperature_K: float = Field(300.0, gt=0, description="temperature of the extrapolated conductivity, K")

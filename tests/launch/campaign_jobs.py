@@ -70,3 +70,12 @@ def die_once(folder, text):
     if not again:
         os.kill(os.getpid(), signal.SIGKILL)
     return text
+
+
+@job
+def stubborn(folder, seconds):
+    trace(folder, f"begin stubborn {os.getpid()}")
+    try:
+        time.sleep(seconds)
+    except KeyboardInterrupt:
+        time.sleep(seconds)

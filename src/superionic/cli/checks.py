@@ -105,7 +105,9 @@ def _versions() -> list[Check]:
         except PackageNotFoundError:
             found = "absent"
         remedy = f"tested with {tested}: pip install '{package}=={tested}'"
-        checks.append(Check(package, found == tested, found, "" if found == tested else remedy, required=found == "absent"))
+        checks.append(
+            Check(package, found == tested, found, "" if found == tested else remedy, required=found == "absent")
+        )
     return checks
 
 
@@ -130,10 +132,10 @@ def _foundation(spec: ElectrolyteSpec) -> Check:
 def _labels(spec: ElectrolyteSpec) -> Check:
     engine = spec.labelling.engine
     if engine is LabelEngine.VASP_SCAN:
-        from superionic.labelling.scan import check_configured
+        from superionic.labelling.scan import require_vasp
 
         def configured() -> str:
-            check_configured()
+            require_vasp()
             return "VASP configured"
 
         return _attempt("labels: vasp-scan", configured)

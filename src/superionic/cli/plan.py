@@ -41,7 +41,12 @@ def _tables(planned: CampaignPlan) -> None:
         f"{planned.name}: {len(planned.compositions)} compositions",
         ("composition", "axes", "symmetry-distinct orderings per supercell", "kept"),
         [
-            (item.formula, item.label, ", ".join(f"{size}: {_number(n)}" for size, n in item.distinct.items()), str(item.kept))
+            (
+                item.formula,
+                item.label,
+                ", ".join(f"{size}: {_number(n)}" for size, n in item.distinct.items()),
+                str(item.kept),
+            )
             for item in planned.compositions
         ],
     )

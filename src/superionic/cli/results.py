@@ -32,6 +32,7 @@ COLLECTIONS = {
     QueryTarget.MODELS: "models",
     QueryTarget.LABELS: "labels",
 }
+UNWOUND = {QueryTarget.HULLS: "phases"}
 COLUMNS = {
     QueryTarget.HULLS: ("key", "formula", "formation_energy_eV_per_atom", "e_above_hull_eV_per_atom", "stable"),
     QueryTarget.CONDUCTIVITIES: (
@@ -64,7 +65,9 @@ def build(project: ProjectOption = Path(), json: JsonOption = False) -> None:
     if json:
         emit_json(done)
         return
-    rows = [(name, *(str(counts[column]) for column in ("built", "unchanged", "failed"))) for name, counts in done.items()]
+    rows = [
+        (name, *(str(counts[column]) for column in ("built", "unchanged", "failed"))) for name, counts in done.items()
+    ]
     emit_table("collections", ("collection", "built", "unchanged", "failed"), rows)
 
 
@@ -104,7 +107,7 @@ def query(
                 raise InputError("query lineage needs a KEY: take one from `superionic query conductivities`")
             _show_lineage(lineage(database["outputs"], key), json)
             return
-        rows = find_rows(database[COLLECTIONS[target]], where or [], limit)
+        rows = find_rows(database[COLLECTIONS[target]], where or [], limit, UNWOUND.get(target))
     _show_rows(target, rows, json)
 
 
@@ -142,22 +145,24 @@ def report(
 
     Example: superionic report -o report.html
     """
-    from superionic.cli.campaign import find_record
+    from superionic.launch.campaigns import find_record
 
     with open_project(project) as (choice, _):
-        record = find_record(choice, campaign)
-        path = make_report(choice, record.key, output)
+        path = make_report(choice, find_record(choice, campaign).key, output)
     say(f"report: {path}")
 
 
 def make_report(choice: Any, campaign: str, output: Path) -> Path:  # noqa: ANN401 (DatabaseChoice)
     """Load the campaign's documents and write its page."""
     from superionic.database.stores import job_store
+    from superionic.launch.campaigns import load_spec
     from superionic.launch.launchpad import launchpad
     from superionic.launch.status import campaign_status
-    from superionic.report import load_campaign, write_report
+    from superionic.report import FailureRecord, load_campaign, write_report
 
-    store = job_store(choice)
-    store.connect()
-    status = campaign_status(launchpad(choice), campaign)
-    return write_report(load_campaign(store, campaign, status), output)
+    failures = [
+        FailureRecord(failure.stage, f"{failure.n_jobs} jobs", f"{failure.cause}: {failure.message}")
+        for failure in campaign_status(launchpad(choice), campaign).failures
+    ]
+    data = load_campaign(job_store(choice), campaign, spec=load_spec(choice, campaign), failures=failures)
+    return write_report(data, output)

@@ -36,7 +36,9 @@ def doctor(
     if json:
         emit_json([asdict(check) for check in checks])
     else:
-        emit_table("doctor", ("check", "", "found", "how to mend it"), [(c.name, c.mark, c.found, c.remedy) for c in checks])
+        emit_table(
+            "doctor", ("check", "", "found", "how to mend it"), [(c.name, c.mark, c.found, c.remedy) for c in checks]
+        )
     if any(check.failed for check in checks):
         raise typer.Exit(1)
 

@@ -25,7 +25,16 @@ def stage_job(*, on_missing_none: bool = False, **options: Any) -> Callable[...,
     -------
     callable
         The decorator.
+
+    Raises
+    ------
+    ValueError
+        If fields are sent to more than one additional store.
     """
+    stores = sorted(options.keys() - {"output_schema"})
+    if len(stores) > 1:
+        # jobflow 0.4.0 wraps the references of the first store again when it fills the second
+        raise ValueError(f"a job can send fields to one additional store only, not to {', '.join(stores)}")
     missing = OnMissing.NONE if on_missing_none else OnMissing.ERROR
     config = JobConfig(expose_store=True, on_missing_references=missing)
 

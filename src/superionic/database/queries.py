@@ -46,16 +46,33 @@ def _value(text: str) -> str | float | bool | None:
         return text
 
 
-def find_rows(collection: Collection[Row], conditions: Sequence[str] = (), limit: int = 0) -> list[Row]:
-    """Rows of a result collection, newest first; ``limit`` 0 means all.
+def find_rows(
+    collection: Collection[Row], conditions: Sequence[str] = (), limit: int = 0, unwind: str | None = None
+) -> list[Row]:
+    """Rows of a result collection, newest first.
+
+    Parameters
+    ----------
+    collection : pymongo collection
+        The collection.
+    conditions : sequence of str
+        Filters such as ``verdict=ok``; all must hold.
+    limit : int
+        Largest number of rows; 0 means all.
+    unwind : str, optional
+        Field that holds a list of records; each becomes a row of its own.
 
     Raises
     ------
     InputError
         If a filter is not understood.
     """
-    cursor = collection.find(parse_conditions(conditions), {"_id": 0}).sort([("last_updated", -1)]).limit(limit)
-    return list(cursor)
+    pipeline: list[dict[str, Any]] = []
+    if unwind:
+        merged = {"$mergeObjects": ["$$ROOT", f"${unwind}"]}
+        pipeline += [{"$unwind": f"${unwind}"}, {"$replaceWith": merged}, {"$unset": unwind}]
+    pipeline += [{"$match": parse_conditions(conditions)}, {"$sort": {"last_updated": -1}}, {"$unset": "_id"}]
+    return list(collection.aggregate(pipeline + [{"$limit": limit}] * bool(limit)))
 
 
 @dataclass(frozen=True)

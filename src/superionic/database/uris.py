@@ -108,7 +108,9 @@ def check_server(uri: str, database: str, source: str) -> None:
             "in the URI, and that the user has the role readWrite on it"
         ) from None
     except (ConfigurationError, ValueError) as error:
-        raise NotConfiguredError(f"{source}: unusable MongoDB URI: {redact(str(error))[:200]}") from None
+        # a URI that cannot be parsed cannot be redacted either: quote the parser only if there is nothing to hide
+        words = "percent-encode special characters in user and password" if "@" in uri else str(error)[:200]
+        raise NotConfiguredError(f"{source}: unusable MongoDB URI: {words}") from None
     except PyMongoError as error:
         raise DatabaseError(
             f"{where} does not answer within {CHECK_TIMEOUT_S:g} s ({redact(str(error))[:160]}). Start it, mend the "

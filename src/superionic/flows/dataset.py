@@ -57,11 +57,11 @@ class DatasetFlowMaker(Maker):
         enumerate_ = EnumerateMaker(f"enumerate: {label}", spec.orderings, seed).make(
             cell.structure, cell.supercells, cell.info, spec.key
         )
-        screen = ScreenMaker(f"screen: {label}", spec.screening, spec.foundation).make(enumerate_.output)
+        screen = ScreenMaker(f"screen: {label}", spec.screening, spec.foundation, self.device).make(enumerate_.output)
         sample = SampleSetMaker(
-            f"sample: {label}", spec.sampling, spec.foundation, derived_seed(spec.seed, "sampling", label)
+            f"sample: {label}", spec.sampling, spec.foundation, derived_seed(spec.seed, "sampling", label), self.device
         ).make(screen.output)
-        labels = LabelSetMaker(f"label: {label}", spec.labelling).make(sample.output)
+        labels = LabelSetMaker(f"label: {label}", spec.labelling, self.device).make(sample.output)
         jobs = [
             mark(enumerate_, Stage.ORDERING, Category.CPU, spec.key),
             mark(screen, Stage.SCREENING, Category.GPU, spec.key),

@@ -124,7 +124,9 @@ def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> St
     runs = [1.0, *spec.training.learning_curve]
     evaluations = structures * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE * sum(runs)
     work = f"{len(runs)} x {spec.training.mode.value}, at most {spec.training.max_epochs} epochs"
-    return StagePlan(Stage.TRAINING, len(runs), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core")
+    return StagePlan(
+        Stage.TRAINING, len(runs), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core"
+    )
 
 
 def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
@@ -133,7 +135,11 @@ def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> 
     cost = _md_hours(spec, sum(n * a * steps for n, a in zip(relaxed, atoms, strict=True)))
     labels = f", {sum(relaxed)} reference labels" if spec.stability.compare_with_labels else ""
     return StagePlan(
-        Stage.STABILITY, len(relaxed), f"{sum(relaxed)} relaxations{labels}", cost, "at most, labels apart; one CPU core"
+        Stage.STABILITY,
+        len(relaxed),
+        f"{sum(relaxed)} relaxations{labels}",
+        cost,
+        "at most, labels apart; one CPU core",
     )
 
 

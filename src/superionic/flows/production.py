@@ -67,7 +67,7 @@ class ProductionFlowMaker(Maker):
         if not spec.stability.compare_with_labels:
             return []
         jobs = [
-            LabelSetMaker(f"label ground states: {label}", spec.labelling).make_relaxed(state.output)
+            LabelSetMaker(f"label ground states: {label}", spec.labelling, self.device).make_relaxed(state.output)
             for label, state in states.items()
         ]
         return [mark(job, Stage.STABILITY, label_category(spec), spec.key) for job in jobs]
@@ -80,20 +80,24 @@ class ProductionFlowMaker(Maker):
         for temperature in settings.temperatures_K:
             for replica in range(settings.replicas):
                 seed = derived_seed(spec.seed, "transport", label, temperature, replica)
-                maker = ProductionMDMaker(f"md: {label} {temperature:g} K", settings, temperature, replica, seed, self.device)
+                maker = ProductionMDMaker(
+                    f"md: {label} {temperature:g} K", settings, temperature, replica, seed, self.device
+                )
                 run = mark(maker.make(model, state.output), Stage.TRANSPORT, Category.GPU, spec.key)
-                analysis = DiffusionMaker(f"diffusion: {label} {temperature:g} K", spec.mobile, spec.charges[spec.mobile])
+                analysis = DiffusionMaker(
+                    f"diffusion: {label} {temperature:g} K", spec.mobile, spec.charges[spec.mobile]
+                )
                 diffusion = mark(analysis.make(run.output), Stage.TRANSPORT, Category.CPU, spec.key)
                 jobs += [run, diffusion]
                 diffusions.append(diffusion)
                 if replica == 0 and temperature == pathway_temperature(spec):
                     path = PathwayMaker(f"pathways: {label} {temperature:g} K", spec.mobile)
-                    jobs.append(
-                        mark(path.make(run.output, cell.structure), Stage.TRANSPORT, Category.CPU, spec.key)
-                    )
+                    jobs.append(mark(path.make(run.output, cell.structure), Stage.TRANSPORT, Category.CPU, spec.key))
         fit = ConductivityMaker(f"conductivity: {label}", spec.mobile, spec.charges[spec.mobile], settings)
         job = fit.make(model, [diffusion.output for diffusion in diffusions])
-        return Flow([*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec.key)], output=job.output, name=f"transport: {label}")
+        return Flow(
+            [*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec.key)], output=job.output, name=f"transport: {label}"
+        )
 
 
 def transport_points(spec: ElectrolyteSpec) -> list[CompositionPoint]:

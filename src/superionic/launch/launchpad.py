@@ -24,6 +24,9 @@ WORKER_ENV = "superionic_worker"
 ACTIVE = ("READY", "RESERVED", "RUNNING")
 """States in which a job runs or can be run at once."""
 
+MAX_LOSSES = 3
+"""How often a job is run again after losses of one kind before it counts as failed."""
+
 _LOCK_WAIT_S = 60
 
 
@@ -34,6 +37,7 @@ class LossCause(StrEnum):
     WORKER_DIED = "worker_died"
     NO_HEARTBEAT = "no_heartbeat"
     NEVER_STARTED = "never_started"
+    DATABASE_AWAY = "database_away"
 
 
 def launchpad_settings(choice: DatabaseChoice) -> dict[str, Any]:

@@ -15,11 +15,19 @@ from fireworks import FWAction, LaunchPad
 from fireworks.core.launchpad import LockedWorkflowError
 
 from superionic.database.processes import is_running
-from superionic.launch.launchpad import LossCause, age_s, job_query, losses, put_back, worker_of, workflow_query
+from superionic.launch.launchpad import (
+    MAX_LOSSES,
+    LossCause,
+    age_s,
+    job_query,
+    losses,
+    put_back,
+    worker_of,
+    workflow_query,
+)
 
 HEARTBEAT_LIMIT_S = 600.0
 LOCK_PATIENCE_S = 10.0
-MAX_LOSSES = 3
 MAX_INTERRUPTIONS = 5
 _SETTLING_S = 30.0
 

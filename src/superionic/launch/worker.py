@@ -24,9 +24,11 @@ from pymongo.errors import PyMongoError
 
 from superionic.database.configuration import PING_S
 from superionic.launch.launchpad import (
+    MAX_LOSSES,
     LossCause,
     campaign_is_finished,
     job_query,
+    losses,
     put_back,
     worker_environment,
     worker_name,
@@ -35,6 +37,12 @@ from superionic.launch.launchpad import (
 logger = logging.getLogger(__name__)
 
 _ORPHAN_GRACE_S = 20.0
+_DATABASE_AWAY = (
+    "pymongo.errors.AutoReconnect",
+    "pymongo.errors.ConnectionFailure",
+    "pymongo.errors.NetworkTimeout",
+    "pymongo.errors.ServerSelectionTimeoutError",
+)
 
 
 class WorkerEnd(StrEnum):
@@ -81,7 +89,7 @@ class Interrupts:
             self._inside_job = False
 
 
-class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
+class WorkerLaunchPad(LaunchPad):  # type: ignore[misc, unused-ignore]  # FireWorks is untyped
     """The queue as a worker sees it: an interrupted job is put back instead of marked as failed."""
 
     interrupts: Interrupts | None = None
@@ -94,17 +102,33 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]  # FireWorks is untyped
 
     def complete_launch(self, launch_id: int, action: Any = None, state: str = "COMPLETED") -> Any:  # noqa: ANN401
         """Report the end of a run to the queue."""
-        if state == "FIZZLED" and self.interrupts is not None and self.interrupts.requested:
+        cause = None if state != "FIZZLED" else self._not_its_fault(launch_id, action)
+        if cause is LossCause.INTERRUPTED:
             _stop_children()
-            fw_id = self.launches.find_one({"launch_id": launch_id}, {"fw_id": 1})["fw_id"]
-            put_back(self, fw_id, launch_id, LossCause.INTERRUPTED)
-            return {}
-        return super().complete_launch(launch_id, action, state)  # type: ignore[no-untyped-call]
+        if cause is None:
+            return super().complete_launch(launch_id, action, state)
+        put_back(self, self._fw_id(launch_id), launch_id, cause)
+        return {}
+
+    def _fw_id(self, launch_id: int) -> int:
+        return int(self.launches.find_one({"launch_id": launch_id}, {"fw_id": 1})["fw_id"])
+
+    def _not_its_fault(self, launch_id: int, action: Any) -> LossCause | None:  # noqa: ANN401 (FireWorks is untyped)
+        """Why a failed job deserves another run; None if it failed by itself."""
+        if self.interrupts is not None and self.interrupts.requested:
+            return LossCause.INTERRUPTED
+        stored = {} if action is None else action.stored_data
+        stack = str((stored.get("_exception") or {}).get("_stacktrace", ""))
+        last_line = stack.strip().rpartition("\n")[2]
+        if not last_line.startswith(_DATABASE_AWAY):
+            return None
+        often = losses(self, self._fw_id(launch_id), LossCause.DATABASE_AWAY) >= MAX_LOSSES - 1
+        return None if often else LossCause.DATABASE_AWAY
 
 
 def _make_interruptible(interrupts: Interrupts) -> None:
     """Let signals reach the jobs of this process, and only the jobs."""
-    run_task = JobFiretask.run_task
+    run_task: Any = JobFiretask.run_task
 
     def interruptible(task: Any, fw_spec: dict[str, Any]) -> Any:  # noqa: ANN401 (FireWorks is untyped)
         with interrupts.inside_job():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -19,13 +20,15 @@ from fireworks import LaunchPad
 from pymongo.errors import PyMongoError
 
 from superionic.database.files import wait_until
-from superionic.database.local import ensure_server
+from superionic.database.local import ensure_server, find_server
 from superionic.database.stores import DatabaseChoice, environment
 from superionic.errors import DatabaseError
 from superionic.launch.launchpad import campaign_is_finished, launchpad
 from superionic.launch.reconcile import RepairReport, repair
 from superionic.launch.status import CampaignStatus, campaign_status
 from superionic.launch.worker_main import INTERRUPTED_STATUS
+
+logger = logging.getLogger(__name__)
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _REPAIR_EVERY_S = 15.0
@@ -206,8 +209,10 @@ class _Run:
         if time.monotonic() > self.next_repair:
             self.repaired += repair(self.pad, self.campaign, lock_patience_s=3.0)
             self.next_repair = time.monotonic() + _REPAIR_EVERY_S
-        if self.finished() or time.monotonic() > self.deadline:
-            return bool(self.pool.running())
+        if self.finished():
+            return False
+        if time.monotonic() > self.deadline:
+            return bool(self.pool.running())  # they leave when their jobs are done
         self.pool.refill()
         if not self.pool.running():
             self.problem = f"the workers keep dying ({self.pool.n_restarts} were replaced): {self.pool.last_words()}"
@@ -216,8 +221,9 @@ class _Run:
 
     def revive_server(self) -> None:
         """Start the private server again if it was killed; a server of the user comes back by itself."""
-        if self.choice.home is not None:
-            ensure_server(self.choice.home)
+        home = self.choice.home
+        if home is not None and find_server(home) is None:
+            ensure_server(home)
 
     def outcome(self, interrupted: bool) -> WorkersOutcome:
         status = campaign_status(self.pad, self.campaign)
@@ -238,13 +244,14 @@ def _supervise(
     next_progress = 0.0
     while not stop.event.is_set():
         try:
+            run.revive_server()
             if not run.step():
                 return
             if on_progress is not None and time.monotonic() > next_progress:
                 on_progress(campaign_status(run.pad, run.campaign))
                 next_progress = time.monotonic() + progress_s
-        except PyMongoError:
-            run.revive_server()
+        except PyMongoError as error:
+            logger.warning("the database is away (%s): trying again", type(error).__name__)
         stop.event.wait(poll_s)
 
 

@@ -7,6 +7,8 @@ because low-energy patterns of large cells are often periodic and a random walk 
 The search finds low energies but proves nothing.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from superionic.ordering.arrangements import Block, Canonicaliser, draw
@@ -28,14 +30,14 @@ NEIGHBOURS_PER_BATCH = 500_000
 class _Walkers:
     """Replicas at a ladder of temperatures, all moved at once by exchanges of two ions."""
 
-    def __init__(self, labels: LabelArray, energy: ChargeEnergy, pairs: IntArray, rng: np.random.Generator):
+    def __init__(self, labels: LabelArray, energy: ChargeEnergy, pairs: IntArray, rng: np.random.Generator) -> None:
         self.labels = labels
         self._energy, self._pairs, self._rng = energy, pairs, rng
         self._charges = energy.charges(labels)
-        self._potentials = energy.potentials_eV(self._charges)
+        self._potentials = energy.potentials(self._charges)
         coupling = energy.coupling_eV
         self._stiffness = np.diag(coupling)[:, None] + np.diag(coupling)[None, :] - 2.0 * coupling
-        self.energies_eV = energy.energies_eV(labels)
+        self.energies_eV = energy.energies(labels)
         self._kT = self._ladder()
 
     def _ladder(self) -> FloatArray:
@@ -77,10 +79,8 @@ class _Walkers:
     def swap_temperatures(self) -> None:
         """Let neighbours on the ladder exchange their temperatures (detailed balance)."""
         rungs = np.argsort(self._kT)
-        for lower, upper in zip(rungs[:-1], rungs[1:], strict=True):
-            gain = (self.energies_eV[lower] - self.energies_eV[upper]) * (
-                1.0 / self._kT[lower] - 1.0 / self._kT[upper]
-            )
+        for lower, upper in pairwise(rungs):
+            gain = (self.energies_eV[lower] - self.energies_eV[upper]) * (1.0 / self._kT[lower] - 1.0 / self._kT[upper])
             if gain > 0 or self._rng.random() < np.exp(gain):
                 self._kT[[lower, upper]] = self._kT[[upper, lower]]
 
@@ -117,7 +117,7 @@ def search(
         part = LowestPatterns(Canonicaliser(identity, fold.blocks), N_WALKERS, identity.size)
         _temper(part, fold.blocks, fold.energy, rng, n_moves // MOVES_SHARE_OF_FOLDS)
         unfolded = fold.unfold(part.labels, permutations.shape[1])
-        lowest.add(unfolded, energy.energies_eV(unfolded))
+        lowest.add(unfolded, energy.energies(unfolded))
     _temper(lowest, blocks, energy, rng, n_moves)
     _add_neighbours(lowest, energy, _exchangeable_pairs(blocks), k)
     return lowest.result(energy, proven=False)
@@ -131,17 +131,17 @@ def _temper(
     known = lowest.labels[: N_WALKERS // 2].copy()
     random = draw(blocks, max(2 * lowest.k, N_WALKERS), width, rng)
     # Random patterns are collected first, so that there is an answer even in a flat landscape.
-    lowest.add(random, energy.energies_eV(random))
+    lowest.add(random, energy.energies(random))
     start = np.concatenate([known, random[: N_WALKERS - len(known)]])
     walkers = _Walkers(start, energy, _exchangeable_pairs(blocks), rng)
     harvest: list[LabelArray] = []
     for step in range(0, n_moves, MOVES_PER_EXCHANGE):
         walkers.move(min(MOVES_PER_EXCHANGE, n_moves - step))
         walkers.swap_temperatures()
-        harvest.append(walkers.labels[walkers.energies_eV <= lowest.threshold_eV])
+        harvest.append(walkers.labels[walkers.energies_eV <= lowest.threshold])
         if len(harvest) == MOVES_PER_EXCHANGE or step + MOVES_PER_EXCHANGE >= n_moves:
             found = np.unique(np.concatenate(harvest), axis=0)
-            lowest.add(found, energy.energies_eV(found))
+            lowest.add(found, energy.energies(found))
             harvest = []
 
 
@@ -167,7 +167,7 @@ def _add_neighbours(lowest: LowestPatterns, energy: ChargeEnergy, pairs: IntArra
             return
         for start in range(0, len(labels), step):
             part = labels[start : start + step]
-            neighbours, energies = _neighbours(part, energy, pairs, lowest.threshold_eV)
+            neighbours, energies = _neighbours(part, energy, pairs, lowest.threshold)
             lowest.add(neighbours, energies)
 
 
@@ -176,13 +176,13 @@ def _neighbours(
 ) -> tuple[LabelArray, FloatArray]:
     """Return the single exchanges below a threshold and their energies."""
     charges = energy.charges(labels)
-    potentials = energy.potentials_eV(charges)
+    potentials = energy.potentials(charges)
     i, j = pairs.T
     coupling = energy.coupling_eV
     d = charges[:, j] - charges[:, i]
     stiffness = coupling[i, i] + coupling[j, j] - 2.0 * coupling[i, j]
     changes = d * (potentials[:, i] - potentials[:, j]) + 0.5 * d * d * stiffness
-    energies = energy.energies_eV(labels)[:, None] + changes
+    energies = energy.energies(labels)[:, None] + changes
     row, pair = np.nonzero((energies <= threshold_eV) & (d != 0))
     found = labels[row]
     first, second = energy.columns[i[pair]], energy.columns[j[pair]]

@@ -49,8 +49,7 @@ class Sublattice:
         """Labels of the species in each charge class."""
         charges = [round(charge_e(s), 6) for s in self.species]
         return tuple(
-            tuple(label for label, charge in enumerate(charges) if charge == wanted)
-            for wanted in self.class_charges_e
+            tuple(label for label, charge in enumerate(charges) if charge == wanted) for wanted in self.class_charges_e
         )
 
     @property
@@ -148,6 +147,8 @@ class DisorderedCell:
         Disordered sublattices.
     permutations : ndarray of int, shape (order, n_columns)
         Distinct permutations of the columns by the space group of the disordered supercell.
+    lost_factor : int
+        Order of the crystal's space group over that of the part that keeps the supercell's lattice.
     """
 
     reference: ReferenceCell
@@ -158,11 +159,10 @@ class DisorderedCell:
     sites: IntArray
     sublattices: tuple[Sublattice, ...]
     permutations: IntArray
+    lost_factor: int
 
     @classmethod
-    def of(
-        cls, reference: ReferenceCell, supercell: Sequence[int] | Sequence[Sequence[int]]
-    ) -> "DisorderedCell":
+    def of(cls, reference: ReferenceCell, supercell: Sequence[int] | Sequence[Sequence[int]]) -> "DisorderedCell":
         """Build a supercell.
 
         Parameters
@@ -180,13 +180,14 @@ class DisorderedCell:
         matrix = supercell_matrix(supercell)
         cosets = Cosets.of(matrix)
         sublattices = _sublattices(reference, cosets.size)
-        lattice_A = matrix @ np.array(reference.structure.lattice.matrix)
+        lattice_A = matrix.astype(np.float64) @ np.array(reference.structure.lattice.matrix, dtype=np.float64)
         frac_coords = _copies(reference, matrix, cosets)
         types = np.repeat(reference.types, cosets.size)
         operations = site_operations(lattice_A, frac_coords, types, reference.symprec_A)
         sites = _site_numbers(reference.disordered_sites, cosets.size)
         permutations = permutation_group(operations.images, sites)
-        return cls(reference, matrix, cosets, lattice_A, frac_coords, sites, sublattices, permutations)
+        lost = len(reference.operations.rotations) * cosets.size // len(operations.rotations)
+        return cls(reference, matrix, cosets, lattice_A, frac_coords, sites, sublattices, permutations, lost)
 
     @property
     def width(self) -> int:

@@ -65,9 +65,7 @@ def grid_cell(spec: ElectrolyteSpec, point: CompositionPoint) -> GridCell:
     return GridCell(point, info, structure, supercells)
 
 
-def formula(
-    spec: ElectrolyteSpec, occupancies: dict[str, dict[str, Fraction]], counts: dict[str, int]
-) -> str:
+def formula(spec: ElectrolyteSpec, occupancies: dict[str, dict[str, Fraction]], counts: dict[str, int]) -> str:
     """Formula per formula unit in the order of ``charges``, e.g. ``Li3In0.5Y0.5Br6``."""
     amounts = {symbol: Fraction(0) for symbol in spec.charges}
     for name, occupants in occupancies.items():
@@ -123,7 +121,7 @@ def _assigned(spec: ElectrolyteSpec, label: str, symbols: list[str]) -> str:
         if name in spec.host.assign:
             return spec.host.assign[name]
     raise SpecError(
-        f"{spec.source}: host.assign: site {label!r} ({', '.join(symbols)}) of {spec.host.cif} belongs to no sublattice; "
+        f"{spec.source}: host.assign: site {label!r} ({', '.join(symbols)}) of {spec.host.cif} is on no sublattice; "
         f"add e.g. '{label}: {next(iter(spec.sublattices))}'"
     )
 
@@ -159,10 +157,11 @@ def _realisable(
         return fits
     smallest = min(spec.orderings.supercells, key=lambda cell: cell[0] * cell[1] * cell[2])
     needed = lcm(*(amount.denominator for amount in _amounts((1, 1, 1), occupancies, counts).values()))
+    fractions = ", ".join(_fractions_left(smallest, occupancies, counts))
     raise SpecError(
-        f"{spec.source}: grid: {point.label} is not realisable in any of orderings.supercells {spec.orderings.supercells}: "
-        f"{smallest} would hold {', '.join(_fractions_left(smallest, occupancies, counts))}; "
-        f"add a supercell whose volume is a multiple of {needed}, e.g. [1, 1, {needed}], or change the grid"
+        f"{spec.source}: grid: {point.label} is not realisable in any of orderings.supercells "
+        f"{spec.orderings.supercells}: {smallest} would hold {fractions}; add a supercell whose volume is a multiple "
+        f"of {needed}, e.g. [1, 1, {needed}], or change the grid"
     )
 
 

@@ -98,9 +98,9 @@ def _reciprocal_space(cell: FloatArray, frac: FloatArray, alpha: float) -> Float
     columns = max(1, BLOCK_ELEMENTS // max(1, len(frac)))
     for start in range(0, len(indices), columns):
         phases = 2.0 * np.pi * frac @ indices[start : start + columns].T
-        for wave in (np.cos(phases), np.sin(phases)):
-            wave *= weights[start : start + columns]
-            matrix += wave @ wave.T
+        for wave in (np.cos, np.sin):
+            amplitudes = weights[start : start + columns] * wave(phases)
+            matrix += amplitudes @ amplitudes.T
     return matrix
 
 
@@ -152,12 +152,12 @@ class ChargeEnergy:
         """Return the charges in e, shape (n, n_active), of labels of shape (n, n_columns)."""
         return self.charges_e[np.arange(len(self.columns)), labels[:, self.columns]]
 
-    def potentials_eV(self, charges_e: FloatArray) -> FloatArray:
+    def potentials(self, charges_e: FloatArray) -> FloatArray:
         """Return the derivative of the energy with respect to each active charge, in eV/e."""
         potentials: FloatArray = charges_e @ self.coupling_eV + self.field_eV
         return potentials
 
-    def energies_eV(self, labels: LabelArray) -> FloatArray:
+    def energies(self, labels: LabelArray) -> FloatArray:
         """Return the energy per cell of each labelling.
 
         Parameters
@@ -171,6 +171,6 @@ class ChargeEnergy:
             Energies in eV.
         """
         charges = self.charges(labels)
-        mean_potentials = 0.5 * (self.potentials_eV(charges) + self.field_eV)
+        mean_potentials = 0.5 * (self.potentials(charges) + self.field_eV)
         energies: FloatArray = self.constant_eV + np.sum(charges * mean_potentials, axis=1)
         return energies

@@ -48,9 +48,7 @@ class Fold:
         coupling = energy.coupling_eV[cycles[:, None, :, None], cycles[None, :, None, :]].sum(axis=(2, 3))
         field = energy.field_eV[cycles].sum(axis=1)
         charges = energy.charges_e[cycles[:, 0]]
-        return cls(
-            folded, ChargeEnergy(np.arange(n_cycles), energy.constant_eV, field, coupling, charges), columns
-        )
+        return cls(folded, ChargeEnergy(np.arange(n_cycles), energy.constant_eV, field, coupling, charges), columns)
 
     def unfold(self, labels: LabelArray, width: int) -> LabelArray:
         """Return the full patterns, shape (n, width), of patterns of cycles, shape (n, n_cycles)."""

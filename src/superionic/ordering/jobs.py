@@ -100,4 +100,5 @@ def _matrix(supercell: object) -> list[list[int]]:
     import numpy as np
 
     array = np.asarray(supercell, dtype=int)
-    return (np.diag(array) if array.ndim == 1 else array).tolist()
+    matrix: list[list[int]] = (np.diag(array) if array.ndim == 1 else array).tolist()
+    return matrix

@@ -158,6 +158,5 @@ def check_neutral(charges: Sequence[tuple[str, float, int]]) -> None:
     if abs(total) > 1e-4:  # noqa: PLR2004 -- decimals of fractional oxidation states
         terms = " + ".join(f"{number} {name} x ({charge:+g})" for name, charge, number in charges)
         raise OrderingError(
-            f"The cell is not charge-neutral: {terms} = {total:+g} e; correct the occupancies or the "
-            "oxidation states."
+            f"The cell is not charge-neutral: {terms} = {total:+g} e; correct the occupancies or the oxidation states."
         )

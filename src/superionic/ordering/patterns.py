@@ -79,15 +79,15 @@ class LowestPatterns:
         self.labels: LabelArray = np.zeros((0, width), dtype=np.int8)
 
     @property
-    def threshold_eV(self) -> float:
-        """Energy above which a further pattern is of no interest."""
+    def threshold(self) -> float:
+        """Energy in eV per cell above which a further pattern is of no interest."""
         if len(self.energies_eV) < self.k:
             return np.inf
         return float(self.energies_eV[self.k - 1]) + CUT_MARGIN_eV
 
     def add(self, labels: LabelArray, energies_eV: FloatArray) -> None:
         """Offer patterns, shape (n, n_columns), with their energies."""
-        low = energies_eV <= self.threshold_eV
+        low = energies_eV <= self.threshold
         if not low.any():
             return
         codes = np.concatenate([self.codes, self._canonicaliser.codes(labels[low])])
@@ -96,13 +96,13 @@ class LowestPatterns:
         _, first = np.unique(codes, return_index=True)
         first = first[np.argsort(energies[first], kind="stable")]
         self.energies_eV = energies[first]
-        first = first[self.energies_eV <= self.threshold_eV]
+        first = first[self.energies_eV <= self.threshold]
         self.codes, self.energies_eV, self.labels = codes[first], energies[first], everything[first]
 
     def result(self, energy: ChargeEnergy, *, proven: bool) -> ChargePatterns:
         """Return the k lowest patterns in canonical form; the smaller code decides ties."""
         labels = self._canonicaliser.representatives(self.labels)
-        energies = energy.energies_eV(labels)
+        energies = energy.energies(labels)
         groups = tie_groups(energies)
         lowest_of_group = np.full(len(energies), np.inf)
         np.minimum.at(lowest_of_group, groups, energies)
@@ -110,9 +110,7 @@ class LowestPatterns:
         return ChargePatterns(labels[order], lowest_of_group[groups[order]], proven)
 
 
-def evaluate_all(
-    blocks: list[Block], energy: ChargeEnergy, permutations: IntArray, k: int
-) -> ChargePatterns:
+def evaluate_all(blocks: list[Block], energy: ChargeEnergy, permutations: IntArray, k: int) -> ChargePatterns:
     """Evaluate every raw charge pattern and return the k lowest distinct ones.
 
     Parameters
@@ -136,13 +134,13 @@ def evaluate_all(
     energies = np.empty(n_raw)
     for start in range(0, n_raw, CHUNK):
         ranks = np.arange(start, min(start + CHUNK, n_raw))
-        energies[ranks] = energy.energies_eV(unrank(blocks, ranks, width))
+        energies[ranks] = energy.energies(unrank(blocks, ranks, width))
     order = _lowest_ranks(energies, k * len(permutations))
     lowest = LowestPatterns(Canonicaliser(permutations, blocks), k, width)
     step = min(CHUNK, max(1024, 4 * k))
     for start in range(0, len(order), step):
         ranks = order[start : start + step]
-        if energies[ranks[0]] > lowest.threshold_eV:
+        if energies[ranks[0]] > lowest.threshold:
             break
         lowest.add(unrank(blocks, ranks, width), energies[ranks])
     return lowest.result(energy, proven=True)

@@ -13,6 +13,8 @@ from scipy.spatial import cKDTree
 from superionic.errors import OrderingError
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 
+_SpglibFailure: type[Exception] = getattr(spglib, "SpglibError", ValueError)
+"""Newer versions of spglib can raise this; older ones return None only."""
 CLOSURE_CHECKS = 192
 """Number of group elements whose products with the whole group are checked."""
 
@@ -85,10 +87,11 @@ def _spglib_dataset(
     lattice_A: FloatArray, frac_coords: FloatArray, types: IntArray, symprec_A: float
 ) -> "spglib.SpglibDataset":
     """Call spglib and turn its ways of failing into one error."""
+    cell = (lattice_A.tolist(), frac_coords.tolist(), types.tolist())
     cause = ""
     try:
-        dataset = spglib.get_symmetry_dataset((lattice_A, frac_coords, types), symprec=symprec_A)
-    except spglib.SpglibError as error:
+        dataset = spglib.get_symmetry_dataset(cell, symprec=symprec_A)
+    except _SpglibFailure as error:
         dataset, cause = None, f" ({error})"
     if dataset is None:
         raise OrderingError(
@@ -141,11 +144,12 @@ def _is_group(permutations: IntArray) -> bool:
     n_sites = permutations.shape[1]
     if np.any(np.sort(permutations, axis=1) != np.arange(n_sites)):
         return False
-    # Sums wrap modulo 2^64, so equal rows and only (but for odds of 2^-64) equal rows share a key.
-    weights = np.random.default_rng(0).integers(1, 2**63, size=n_sites, dtype=np.uint64)
-    keys = np.sort(weights[permutations] @ np.arange(1, n_sites + 1, dtype=np.uint64))
+    # Sums wrap modulo 2^64; different rows share a key with odds of 2^-64 only.
+    weights = np.random.default_rng(0).integers(2**64, size=(n_sites, n_sites), dtype=np.uint64)
+    columns = np.arange(n_sites)
+    keys = np.sort(weights[columns, permutations].sum(axis=1, dtype=np.uint64))
     for first in permutations[:CLOSURE_CHECKS]:
-        products = weights[permutations[:, first]] @ np.arange(1, n_sites + 1, dtype=np.uint64)
+        products = weights[columns, permutations[:, first]].sum(axis=1, dtype=np.uint64)
         if np.any(np.sort(products) != keys):
             return False
     return True

@@ -1,1 +1,31 @@
+"""Potentials: where they come from, whether they are trusted, and what is computed with them."""
 
+from superionic.potentials.atoms import closest_approach, to_atoms, to_structure
+from superionic.potentials.descriptors import descriptor_matrix, pooled_descriptor
+from superionic.potentials.registry import (
+    check_elements,
+    foundation_path,
+    foundation_ref,
+    level_of_theory,
+    load_calculator,
+    trust_file,
+    trusted_hashes,
+)
+from superionic.potentials.relax import Relaxation, relax
+
+__all__ = [
+    "Relaxation",
+    "check_elements",
+    "closest_approach",
+    "descriptor_matrix",
+    "foundation_path",
+    "foundation_ref",
+    "level_of_theory",
+    "load_calculator",
+    "pooled_descriptor",
+    "relax",
+    "to_atoms",
+    "to_structure",
+    "trust_file",
+    "trusted_hashes",
+]

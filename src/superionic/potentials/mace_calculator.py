@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 DEFAULT_HEAD = "Default"
 
 
-class LightMACECalculator(Calculator):  # type: ignore[misc]  # ASE is untyped
+class LightMACECalculator(Calculator):
     """ASE calculator for one head of one MACE model.
 
     Parameters
@@ -43,12 +43,12 @@ class LightMACECalculator(Calculator):  # type: ignore[misc]  # ASE is untyped
         If the head does not exist, or is not given although there is a choice.
     """
 
-    implemented_properties = ("energy", "free_energy", "forces", "stress")
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 (ASE declares it so)
 
     def __init__(self, model: Any, head: str | None = None, device: str = "cpu", dtype: str = "float64") -> None:  # noqa: ANN401
         import torch
 
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.head = choose_head(model, head)
         self.device = device
         self.dtype = dtype
@@ -75,12 +75,15 @@ class LightMACECalculator(Calculator):  # type: ignore[misc]  # ASE is untyped
         InputError
             If the model does not know an element.
         """
-        super().calculate(atoms, properties, system_changes)
-        out = self._evaluate(self.atoms, compute_stress="stress" in properties)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        present: Any = self.atoms  # the copy that the base class keeps to notice changes
+        out = self._evaluate(present, compute_stress="stress" in properties)
         energy = float(out["energy"].item())
         forces = _to_numpy(out["forces"])
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise CalculationError(f"the potential gives no finite energy and forces for {self.atoms.get_chemical_formula()}")
+            raise CalculationError(
+                f"the potential gives no finite energy and forces for {present.get_chemical_formula()}"
+            )
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
         if out["stress"] is not None:
             self.results["stress"] = full_3x3_to_voigt_6_stress(_to_numpy(out["stress"]).reshape(3, 3))
@@ -123,9 +126,12 @@ class LightMACECalculator(Calculator):  # type: ignore[misc]  # ASE is untyped
         if not np.array_equal(self._numbers, atoms.numbers):
             self._constant = self._constant_tensors(atoms)
             self._numbers = atoms.numbers.copy()
-        periodic = tuple(bool(flag) for flag in atoms.pbc)
+        along_a, along_b, along_c = (bool(flag) for flag in atoms.pbc)
+        periodic = (along_a, along_b, along_c)
         # get_neighborhood overwrites the cell along directions that are not periodic
-        edges, shifts, unit_shifts, cell = get_neighborhood(atoms.positions, self.r_max_A, periodic, atoms.cell.array.copy())
+        edges, shifts, unit_shifts, cell = get_neighborhood(
+            atoms.positions, self.r_max_A, periodic, atoms.cell.array.copy()
+        )
         return self._constant | {
             "positions": self._tensor(atoms.positions),
             "cell": self._tensor(cell),

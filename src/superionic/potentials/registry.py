@@ -13,6 +13,7 @@ import io
 import json
 import os
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -127,12 +128,9 @@ def load_calculator(ref: PotentialRef, blob: Blob | None = None, device: str = "
     NotConfiguredError
         If MACE is not installed.
     """
-    digest = ref.sha256 if blob is None else blob.sha256
-    if digest != ref.sha256:
-        raise UntrustedModelError(f"model {ref.name} should have SHA-256 {ref.sha256} but the blob has {digest}: load its own")
-    if (key := (digest, ref.dtype, device)) not in _models:
-        content = blob.to_bytes() if blob is not None else _trusted_bytes(ref)
-        _models[key] = _load_model(content, device)
+    content = _blob_reader(ref, blob) if blob is not None else _file_reader(ref)
+    if (key := (ref.sha256, ref.dtype, device)) not in _models:
+        _models[key] = _load_model(content(), device)
     return LightMACECalculator(_models[key], head=ref.head, device=device, dtype=ref.dtype)
 
 
@@ -209,23 +207,42 @@ def _user_trusted() -> dict[str, str]:
     try:
         return {str(digest): str(name) for digest, name in json.loads(target.read_text()).items()}
     except (ValueError, AttributeError) as error:
-        raise UntrustedModelError(f"{target} is damaged ({error}): mend or delete it, then trust your files again") from error
+        raise UntrustedModelError(
+            f"{target} is damaged ({error}): mend or delete it, then trust your files again"
+        ) from error
 
 
-def _trusted_bytes(ref: PotentialRef) -> bytes:
+def _blob_reader(ref: PotentialRef, blob: Blob) -> Callable[[], bytes]:
+    """Reader of a model out of the database; the blob verifies its own bytes."""
+    if blob.sha256 != ref.sha256:
+        raise UntrustedModelError(
+            f"model {ref.name} should have SHA-256 {ref.sha256}, but the blob has {blob.sha256}: load the model's own blob"
+        )
+    return blob.to_bytes
+
+
+def _file_reader(ref: PotentialRef) -> Callable[[], bytes]:
+    """Reader of a foundation file, once its hash is known to be the recorded one and trusted."""
     path = foundation_path(ref.name)
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
+    digest = file_sha256(path)
     if digest != ref.sha256:
         raise UntrustedModelError(
-            f"{path} has changed: its SHA-256 is {digest}, not {ref.sha256} as recorded. Put the old file back, or start "
-            "the campaign anew with the new one"
+            f"{path} has changed: its SHA-256 is {digest}, not {ref.sha256} as recorded. Put the old file back, or "
+            "start the campaign anew with the new one"
         )
     if digest not in trusted_hashes():
         raise UntrustedModelError(
-            f"{path} is not trusted (SHA-256 {digest}). Loading a model runs the code in it; if you know where it comes "
-            f"from: python -c \"from superionic.potentials import trust_file; trust_file('{path}')\""
+            f"{path} is not trusted (SHA-256 {digest}). Loading a model runs the code in it; if you know where it "
+            f"comes from: python -c \"from superionic.potentials import trust_file; trust_file('{path}')\""
         )
+    return lambda: _read(path, digest)
+
+
+def _read(path: Path, digest: str) -> bytes:
+    """Content of a file; hashed once more, since it may have changed since it was checked."""
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UntrustedModelError(f"{path} changed while it was read: try again when nobody writes to it")
     return content
 
 
@@ -239,16 +256,16 @@ def _mace_mp_path() -> Path:
             path = Path(download_mace_mp_checkpoint(MACE_MP_KEYWORD))
     except (OSError, RuntimeError) as error:
         raise NotConfiguredError(
-            f"{MACE_MP} is not in MACE's cache and cannot be downloaded ({error}). Run once where there is internet, copy "
-            f"the file to ~/.cache/mace, or use `foundation: {SHIPPED}`"
+            f"{MACE_MP} is not in MACE's cache and cannot be downloaded ({error}). Run once where there is internet, "
+            f"copy the file to ~/.cache/mace, or use `foundation: {SHIPPED}`"
         ) from error
     pinned = [digest for digest, name in _user_trusted().items() if name == MACE_MP]
     if not pinned:
         trust_file(path, MACE_MP)
     elif file_sha256(path) not in pinned:
         raise UntrustedModelError(
-            f"{path} is not the file that was downloaded as {MACE_MP} before. Delete it to have it downloaded again, or "
-            f"remove {MACE_MP} from {_trust_list()} if the change is intended"
+            f"{path} is not the file that was downloaded as {MACE_MP} before. Delete it to have it downloaded again, "
+            f"or remove {MACE_MP} from {_trust_list()} if the change is intended"
         )
     return path
 

@@ -35,14 +35,19 @@ class Failure(Document):
     cause: str = Field(description="exception or refusal that explains it")
 
 
-class ScreeningDoc(BaseDoc):
-    """Orderings of one composition relaxed with the foundation potential."""
+class RelaxedSetDoc(BaseDoc):
+    """Orderings of one composition relaxed with some potential; screening and ground states build on it."""
 
     potential: PotentialRef = Field(description="the potential")
-    relaxed: list[RelaxedStructure] = Field(description="relaxed orderings, lowest energy first (store: data)")
+    relaxed: list[RelaxedStructure] = Field(description="relaxed orderings, lowest energy per atom first (store: data)")
+
+
+class ScreeningDoc(RelaxedSetDoc):
+    """Orderings of one composition relaxed with the foundation potential."""
+
     descriptors: list[list[float]] = Field(description="pooled descriptor per relaxed ordering (store: data)")
     energies_eV_per_atom: list[float] = Field(description="energy per atom of each relaxed ordering, eV")
     failures: list[Failure] = Field(default=[], description="orderings that could not be relaxed")
 
 
-__all__ = ["Blob", "Failure", "PotentialRef", "RelaxedStructure", "ScreeningDoc"]
+__all__ = ["Blob", "Failure", "PotentialRef", "RelaxedSetDoc", "RelaxedStructure", "ScreeningDoc"]

@@ -214,7 +214,7 @@ class _Reader:
         """The newest document of each place, in the order in which the places first appeared."""
         wanted = LOADED_FIELDS.get(schema)
         criteria = {"output.@class": class_name(schema), "output.spec_key": self.spec_key}
-        raw = newest_first(self.store.query(criteria, load={"data": wanted} if wanted else False))
+        raw = newest_first(self.store.query(criteria, load={"data": wanted, "models": wanted} if wanted else False))
         found: dict[Hashable, DocT] = {}
         for doc in (light_document(schema, item["output"]) for item in raw):
             found.setdefault(place(doc), doc)

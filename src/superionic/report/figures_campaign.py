@@ -10,16 +10,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from superionic.report.numbers import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, duration
-from superionic.report.records import STAGES, JobRecord
+from superionic.report.records import JobRecord, stage_order
 from superionic.report.theme import GREY, INK, PALETTE, Chart, axis, style
 
 STATE_COLOURS = {"completed": PALETTE[0], "failed": PALETTE[1], "running": PALETTE[2], "waiting": GREY}
-
-
-def stage_order(jobs: Sequence[JobRecord]) -> list[str]:
-    """Stages that occur, in the order of the campaign; unknown ones last."""
-    present = dict.fromkeys(job.stage for job in jobs)
-    return [stage for stage in STAGES if stage in present] + [stage for stage in present if stage not in STAGES]
 
 
 def lanes(jobs: Sequence[JobRecord]) -> list[int]:

@@ -18,6 +18,7 @@ SURFACE_POINTS = 34
 PROJECTION_POINTS = 96
 ENCLOSED = (0.9, 0.5)
 EDGE = 1e-9
+CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
 
 
 def density_charts(pathways: tuple[PathwayDoc, ...], max_surfaces: int = 2) -> list[Chart]:
@@ -109,7 +110,7 @@ def _projection(doc: PathwayDoc, index: int) -> Chart:
     panels = [_coarse(_grid(doc).mean(axis=2)), _coarse(_grid(doc).mean(axis=1))]
     top = max(float(panel.max()) for panel in panels)
     titles = ("mean along c", "mean along b")
-    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.14)
+    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.2)
     for column, (panel, second) in enumerate(zip(panels, (1, 2), strict=True), start=1):
         heat = go.Heatmap(
             z=panel.T.astype(np.float32),
@@ -123,8 +124,9 @@ def _projection(doc: PathwayDoc, index: int) -> Chart:
             hovertemplate="%{x:.2f} Å, %{y:.2f} Å: %{z:.3g} ions/Å³<extra></extra>",
         )
         figure.add_trace(heat, row=1, col=column)
-        figure.update_xaxes(**axis("along a (Å)"), row=1, col=column)
-        figure.update_yaxes(**axis(f"along {'abc'[second]} (Å)"), row=1, col=column)
+        figure.update_xaxes(**axis("along a (Å)", constrain="domain"), row=1, col=column)
+        ratio = {"scaleanchor": "x" if column == 1 else "x2", "constrain": "domain"}
+        figure.update_yaxes(**axis(f"along {'abc'[second]} (Å)", **ratio), row=1, col=column)
     style(figure, margin={"l": 60, "r": 20, "t": 40, "b": 50})
     caption = (
         "Density of the mobile ions, averaged along one lattice vector. Axes are distances along the lattice vectors, "
@@ -177,7 +179,12 @@ def _surface(doc: PathwayDoc, index: int) -> Chart:
     figure = go.Figure([surface, _cell_edges(np.array(doc.lattice_A))])
     scene_axis = {"showbackground": False, "gridcolor": "#e6e8eb", "zeroline": False}
     titles = {f"{name}axis": scene_axis | {"title": {"text": f"{name} (Å)"}} for name in "xyz"}
-    style(figure, scene=titles | {"aspectmode": "data"}, margin={"l": 0, "r": 0, "t": 0, "b": 0}, showlegend=False)
+    style(
+        figure,
+        scene=titles | {"aspectmode": "data", "camera": CAMERA},
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        showlegend=False,
+    )
     caption = (
         f"Isosurfaces that enclose {ENCLOSED[1]:.0%} ({significant(levels[1])} ions/Å³) and {ENCLOSED[0]:.0%} "
         f"({significant(levels[0])} ions/Å³) of the mobile ions; box: the supercell."

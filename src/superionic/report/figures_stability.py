@@ -91,10 +91,10 @@ def _ternary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
             )
         )
     _add_names(figure, lowest, fractions)
-    style(figure, ternary=_triangle(doc), margin={"l": 60, "r": 60, "t": 50, "b": 50}, legend={"y": 1.06})
+    style(figure, ternary=_triangle(doc), margin={"l": 50, "r": 10, "t": 40, "b": 50}, legend={"y": 1.08})
     caption = (
-        "Pseudo-ternary phase diagram in atom fractions of the end members; lines are tie-lines of the convex hull of "
-        f"the tuned model. {_missing(doc)}"
+        "Pseudo-ternary phase diagram in atom fractions of the end members; grid lines every 20 %, dark lines are "
+        f"tie-lines of the convex hull of the tuned model. {_missing(doc)}"
     )
     return Chart("phase-diagram", "Phase diagram", caption, figure, 540, columns=_columns(lowest, fractions, doc))
 
@@ -135,7 +135,7 @@ def _ternary_points(
 def _ternary_marker(above: NDArray[np.float64], largest: float, shape: str) -> dict[str, Any]:
     if shape == "circle":
         return {"symbol": shape, "size": 13, "color": PALETTE[0], "line": {"width": 1, "color": "white"}}
-    bar = {"title": {"text": "E above hull<br>(meV/atom)"}, "thickness": 14, "len": 0.7, "x": 1.02}
+    bar = {"title": {"text": "E above hull<br>(meV/atom)"}, "thickness": 14, "len": 0.7, "x": 0.94}
     scale = {"color": above, "cmin": 0, "cmax": max(largest, 1e-3), "colorscale": SEQUENTIAL, "colorbar": bar}
     # a bar without points would only confuse
     shown = {"showscale": bool(len(above))}
@@ -147,8 +147,6 @@ def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.flo
     if not inner or len(inner) > MAX_LABELS:
         return
     a, b, c = np.array([f for _, f in inner]).T
-    # names of points on the right edge go to the left, all others to the right, away from the corner titles
-    positions = ["middle left" if f[1] < CORNER else "middle right" for _, f in inner]
     figure.add_trace(
         go.Scatterternary(
             a=a,
@@ -156,7 +154,7 @@ def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.flo
             c=c,
             mode="text",
             text=[f"  {label(e.composition.formula)}  " for e, _ in inner],
-            textposition=positions,
+            textposition=[_away_from_edge(f) for _, f in inner],
             textfont={"size": 11},
             showlegend=False,
             hoverinfo="skip",
@@ -165,13 +163,61 @@ def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.flo
     )
 
 
+def _away_from_edge(fractions: NDArray[np.float64]) -> str:
+    """Where a name meets no line: outside of the triangle for points on an edge."""
+    for fraction, position in zip(fractions, ("bottom center", "middle right", "middle left"), strict=True):
+        if fraction < CORNER:
+            return position
+    return "top center"
+
+
 def _triangle(doc: PhaseDiagramDoc) -> dict[str, Any]:
     names = [label(member.formula) for member in doc.end_members]
-    side = {"gridcolor": "#e6e8eb", "linecolor": "#5b6470", "nticks": 6, "tickfont": {"size": 10, "color": GREY}}
+    side = {"gridcolor": "#e6e8eb", "linecolor": "#5b6470", "dtick": 0.2, "showticklabels": False, "ticks": ""}
     axes = {
         f"{letter}axis": side | {"title": {"text": f"<b>{name}</b>"}} for letter, name in zip("abc", names, strict=True)
     }
-    return {"sum": 1, "bgcolor": "white"} | axes
+    return {"sum": 1, "bgcolor": "white", "domain": {"x": [0, 0.86]}} | axes
+
+
+def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
+    """Formation energy of the lowest ordering of each composition, from the tuned model and from labels.
+
+    Returns
+    -------
+    Chart or None
+        None if there is no composition besides the end members.
+    """
+    ends = {member.formula for member in doc.end_members}
+    entries = [entry for entry in doc.entries if entry.lowest and entry.composition.formula not in ends]
+    if not entries:
+        return None
+    entries.sort(key=lambda entry: entry.formation_energy_eV_per_atom)
+    names = [label(entry.composition.formula) for entry in entries]
+    error = doc.formation_energy_std_eV_per_atom
+    bars = None if error is None else {"type": "constant", "value": error * MEV_PER_EV, "thickness": 1.3, "width": 4}
+    tuned = [entry.formation_energy_eV_per_atom * MEV_PER_EV for entry in entries]
+    labels = [_in_mev(entry.reference_formation_energy_eV_per_atom) for entry in entries]
+    figure = go.Figure()
+    marker = {"size": 10, "color": PALETTE[0]}
+    figure.add_trace(go.Scatter(x=tuned, y=names, error_x=bars, mode="markers", name="tuned model", marker=marker))
+    open_marker = {"size": 11, "symbol": "diamond-open", "color": PALETTE[1], "line": {"width": 2}}
+    if any(value is not None for value in labels):
+        name = f"labels ({doc.reference_level_of_theory})"
+        figure.add_trace(go.Scatter(x=labels, y=names, mode="markers", name=name, marker=open_marker))
+    x_axis = axis("formation energy (meV/atom)", zeroline=True, zerolinecolor="#9aa1ab")
+    y_axis = axis("", type="category", range=[-0.6, len(names) - 0.4])
+    style(figure, xaxis=x_axis, yaxis=y_axis, showlegend=True, legend={"orientation": "v"})
+    caption = (
+        "Lowest ordering of each composition against the end members. Error bars: the model's energy RMSE on the test "
+        "set, an upper estimate. Labels are single points at the structures of the tuned model."
+    )
+    columns = _columns(entries, fractions_of(entries, doc), doc)
+    return Chart("formation", "Formation energy", caption, figure, min(900, 220 + 44 * len(names)), columns=columns)
+
+
+def _in_mev(value: float | None) -> float | None:
+    return None if value is None else value * MEV_PER_EV
 
 
 def _binary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:

@@ -145,7 +145,7 @@ def history_chart(model: ModelDoc) -> Chart | None:
             figure.add_trace(trace, row=1, col=column)
         figure.add_vline(x=model.best_epoch, line={"color": GREY, "width": 1.2, "dash": "dot"}, row=1, col=column)
         figure.update_xaxes(**axis("epoch"), row=1, col=column)
-        figure.update_yaxes(**_error_axis(title), row=1, col=column)
+        figure.update_yaxes(**log_axis(title, (getattr(r, field) for r in model.history)), row=1, col=column)
     style(figure)
     ending = "stopped early by patience" if model.stopped_early else "ran to its last epoch"
     caption = (
@@ -187,14 +187,9 @@ def learning_curve_chart(doc: LearningCurveDoc) -> Chart | None:
                 line={"color": colour(index), "width": 1.5},
             )
             figure.add_trace(trace, row=1, col=column)
-        figure.update_xaxes(**_error_axis("training structures"), row=1, col=column)
-        figure.update_yaxes(**_error_axis(title), row=1, col=column)
+        figure.update_xaxes(**log_axis("training structures", (p.n_train for p in doc.points)), row=1, col=column)
+        figure.update_yaxes(**log_axis(title, (getattr(p, field) for p in doc.points)), row=1, col=column)
     style(figure, showlegend=True)
     caption = f"Errors on the same {doc.n_test} test structures against the size of the training set."
     columns = {name: [getattr(p, name) for p in doc.points] for name in type(doc.points[0]).model_fields}
     return Chart("learning-curve", "Learning curve", caption, figure, 400, wide=True, columns=columns)
-
-
-def _error_axis(title: str) -> dict[str, Any]:
-    # errors and set sizes often span less than a decade: label 1, 2 and 5 as well
-    return log_axis(title, dtick="D2", exponentformat="none", minor={})

@@ -29,6 +29,7 @@ from superionic.units import BOLTZMANN_EV_PER_K
 TICK_TEMPERATURES_K = (300, 350, 400, 500, 600, 800, 1000, 1400, 2000)
 MSD_COLUMNS = 2
 LINE_POINTS = 30
+MAX_DECADES = 14
 
 
 def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
@@ -52,7 +53,6 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
         _add_fit(figure, doc, index)
         _add_points(figure, doc, index)
         _add_reference(figure, doc, index)
-    low, high = _conductivity_range(shown)
     temperatures = _temperatures(shown)
     edge = 0.03 * (1000 / min(temperatures) - 1000 / max(temperatures)) + 0.02
     x_range = [1000 / max(temperatures) - edge, 1000 / min(temperatures) + edge]
@@ -60,7 +60,7 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
         figure,
         xaxis=axis("1000 / T (K⁻¹)", range=x_range, mirror=False),
         xaxis2=_temperature_axis(x_range),
-        yaxis=log_axis("conductivity σ (S cm⁻¹)", range=[low, high]),
+        yaxis=log_axis("conductivity σ (S cm⁻¹)", _shown_conductivities(shown)),
         legend={"y": 1.12},
     )
     # plotly draws a second axis only if a trace uses it
@@ -202,8 +202,8 @@ def _temperature_axis(x_range: Sequence[float]) -> dict[str, Any]:
     return axis("T (K)", **options, **ticks_at) | {"title": {"text": "T (K)", "standoff": 4}}
 
 
-def _conductivity_range(docs: Sequence[ConductivityDoc]) -> tuple[float, float]:
-    """Decades that hold all values and the useful part of their errors."""
+def _shown_conductivities(docs: Sequence[ConductivityDoc]) -> list[float]:
+    """Values that the axis must hold: the points and the useful part of their errors."""
     values: list[float] = []
     for doc in docs:
         values += [p.conductivity_S_per_cm for p in doc.points]
@@ -211,10 +211,10 @@ def _conductivity_range(docs: Sequence[ConductivityDoc]) -> tuple[float, float]:
         values += [*doc.fit_conductivity_S_per_cm, doc.conductivity_at_reference_S_per_cm or 0.0]
         if (bounds := doc.conductivity_at_reference_95_S_per_cm) is not None:
             values += [bounds.low, bounds.high]
-    logs = sorted(math.log10(value) for value in values if value > 0 and math.isfinite(value))
-    top = logs[-1] + 0.3
+    positive = [value for value in values if value > 0 and math.isfinite(value)]
     # an interval that reaches down to nothing must not squeeze the data into a corner
-    return max(logs[0] - 0.3, top - 14), top
+    floor = max(positive) * 10.0**-MAX_DECADES
+    return [max(value, floor) for value in positive]
 
 
 def _arrhenius_columns(docs: Sequence[ConductivityDoc]) -> dict[str, list[Any]]:
@@ -261,8 +261,10 @@ def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
         for doc in docs:
             _add_msd(figure, doc, temperatures.index(doc.temperature_K), (row + 1, column + 1), seen)
     style(figure, margin={"l": 60, "r": 20, "t": 40, "b": 50}, legend={"y": 1 + 45 / (360 * n_rows)})
-    figure.update_xaxes(**log_axis("lag time (ps)"))
-    figure.update_yaxes(**log_axis("MSD (Å²)"))
+    figure.update_xaxes(**log_axis("lag time (ps)", (t for doc in diffusions for t in doc.msd_time_ps)))
+    # one scale for all panels, so that compositions can be compared by eye
+    both = (m for doc in diffusions for m in (*doc.msd_tracer_A2, *doc.msd_host_A2))
+    figure.update_yaxes(**log_axis("MSD (Å²)", both))
     caption = (
         "Mean square displacement against lag time: solid the mobile ions (thick: the window of the fit), dotted the "
         "host. A slope of 1 on these axes is diffusion. Runs whose verdict is not ok are grey."

@@ -26,7 +26,7 @@ def text(content: Content) -> Html:
     return content if isinstance(content, Html) else Html(escape(content))
 
 
-def tag(name: str, *content: Content, **attributes: str | None) -> Html:
+def tag(name: str, /, *content: Content, **attributes: str | None) -> Html:
     """An element; ``class_`` and ``data_x`` stand for ``class`` and ``data-x``, None leaves an attribute out."""
     shown = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
@@ -49,7 +49,11 @@ def formula(value: str) -> Html:
 
 
 def table(
-    header: Sequence[Content], rows: Iterable[Sequence[Content]], *, numeric: Sequence[int] = (), class_: str = ""
+    header: Sequence[Content],
+    rows: Iterable[Sequence[Content]],
+    *,
+    numeric: Iterable[int] = (),
+    groups: Sequence[tuple[str, int]] = (),
 ) -> Html:
     """A table; the columns in ``numeric`` are aligned to the right.
 
@@ -59,23 +63,31 @@ def table(
         Column titles.
     rows : iterable of sequences of str
         Cells.
-    numeric : sequence of int
+    numeric : iterable of int
         Columns that hold numbers.
-    class_ : str
-        CSS class.
+    groups : sequence of (str, int)
+        Titles above the header, each with the number of columns it spans.
 
     Returns
     -------
     Html
         The table, in a box that scrolls on its own where it is too wide.
     """
+    right = frozenset(numeric)
+    starts = {sum(span for _, span in groups[:i]) for i in range(1, len(groups))}
+
+    def classes(column: int) -> str | None:
+        return " ".join(["n"] * (column in right) + ["split"] * (column in starts)) or None
 
     def cells(kind: str, row: Sequence[Content]) -> Html:
-        return tag("tr", *(tag(kind, cell, class_="n" if i in numeric else None) for i, cell in enumerate(row)))
+        return tag("tr", *(tag(kind, cell, class_=classes(i)) for i, cell in enumerate(row)))
 
-    body = tag("tbody", *(cells("td", row) for row in rows))
-    inner = tag("table", tag("thead", cells("th", header)), body, class_=class_ or None)
-    return tag("div", inner, class_="scroll")
+    titles = (
+        tag("th", title, colspan=str(span), class_="split" if i else None) for i, (title, span) in enumerate(groups)
+    )
+    above = tag("tr", *titles, class_="groups") if groups else None
+    head = tag("thead", above, cells("th", header))
+    return tag("div", tag("table", head, tag("tbody", *(cells("td", row) for row in rows))), class_="scroll")
 
 
 def details(summary: Content, *content: Content, open_: bool = False) -> Html:

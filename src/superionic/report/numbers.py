@@ -53,9 +53,9 @@ def significant(value: float, digits: int = 2) -> str:
     return _fixed(scaled, decimals) + _power(exponent)
 
 
-def interval(low: float, high: float) -> str:
-    """An interval, each end with two significant digits."""
-    return f"{significant(low)} to {significant(high)}"
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """An interval, each end with a fixed count of significant digits."""
+    return f"{significant(low, digits)} to {significant(high, digits)}"
 
 
 def rmse(value: float, n_structures: int) -> str:
@@ -79,6 +79,16 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             unit, name = shorter, shorter_name
     return f"{significant(seconds / unit, 2 if seconds / unit < 100 else 3)} {name}"  # noqa: PLR2004 (whole numbers)
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def grouped(count: int) -> str:
+    """An integer with narrow spaces between groups of three digits."""
+    return f"{count:,}".replace(",", "\u202f")
 
 
 def _shared_exponent(size: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -105,6 +105,12 @@ class DocumentRecord:
     def stage(self) -> str:
         """Stage that makes documents of this kind."""
         return STAGE_OF_KIND.get(self.kind, "other")
+
+
+def stage_order(jobs: Sequence[JobRecord]) -> list[str]:
+    """Stages that occur, in the order of the campaign; unknown ones last."""
+    present = dict.fromkeys(job.stage for job in jobs)
+    return [stage for stage in STAGES if stage in present] + [stage for stage in present if stage not in STAGES]
 
 
 def ancestors(documents: Mapping[str, DocumentRecord], key: str) -> Counter[str]:

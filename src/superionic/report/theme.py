@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from superionic.report.markup import formula
+from superionic.report.numbers import MINUS
 
 # Okabe and Ito, Color Universal Design (2008), without the yellow that vanishes on white
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -16,6 +17,14 @@ GREY = "#8a8f98"
 INK = "#1f2933"
 GRID_COLOUR = "#e6e8eb"
 SEQUENTIAL = "Cividis"
+MIN_TICKS, MAX_TICKS = 3, 8
+TICK_MANTISSAS = (
+    (1,),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 5, 7),
+    tuple(range(1, 10)),
+    tuple(n / 10 for n in range(10, 100)),
+)
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 VERDICT_WORDS = {
     "ok": "ok",
@@ -106,14 +115,46 @@ def axis(title: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 (plotly 
     } | options
 
 
-def log_axis(title: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 (plotly axis options)
-    """Options of a logarithmic axis with labels at powers of ten."""
-    return axis(title, type="log", exponentformat="power", dtick=1, minor={"ticks": "outside", "ticklen": 3}) | options
+def log_axis(title: str, values: Iterable[float], **options: Any) -> dict[str, Any]:  # noqa: ANN401 (plotly options)
+    """Options of a logarithmic axis that holds ``values``, with at least three labelled ticks.
+
+    plotly's own ticks are a single power of ten, or digits without their power, where values span little.
+    """
+    logs = sorted(math.log10(value) for value in values if value > 0 and math.isfinite(value)) or [0.0, 1.0]
+    pad = max(0.05 * (logs[-1] - logs[0]), 0.03)
+    low, high = logs[0] - pad, logs[-1] + pad
+    ticks = log_ticks(low, high)
+    labels = [power_text(tick) for tick in ticks]
+    fixed = {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": labels}
+    return axis(title, **fixed, minor={"ticks": "outside", "ticklen": 3, "dtick": 1}) | options
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two decimal logarithms: 3 to 8 of them."""
+    ticks: list[float] = []
+    for mantissas in TICK_MANTISSAS:
+        decades = range(math.floor(low), math.floor(high) + 1)
+        ticks = [m * 10.0**d for d in decades for m in mantissas if low <= d + math.log10(m) <= high]
+        if len(ticks) >= MIN_TICKS:
+            break
+    return ticks[:: math.ceil(len(ticks) / MAX_TICKS)] if ticks else []
+
+
+def power_text(value: float) -> str:
+    """A tick label: plain for everyday sizes, a power of ten otherwise."""
+    if 1e-2 <= value < 1e4:  # noqa: PLR2004 (what people read at a glance)
+        return f"{value:.6g}"
+    exponent = math.floor(math.log10(value) + 1e-9)
+    mantissa = f"{value / 10.0**exponent:.3g}"
+    power = f"10<sup>{str(exponent).replace('-', MINUS)}</sup>"
+    return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
 def style(figure: Any, **layout: Any) -> Any:  # noqa: ANN401 (plotly is untyped)
     """Apply the common look; the legend stands above the plot, where it cannot meet an axis title."""
-    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 12}}
+    legend: dict[str, Any] = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
+    # plotly would reverse the order as soon as a trace is filled
+    legend |= {"font": {"size": 12}, "traceorder": "normal"}
     figure.update_layout(
         template="none",
         font={"family": FONT, "size": 13, "color": INK},

@@ -1,1 +1,21 @@
+"""Sampling: choice of parents, MD at constant temperature, random frames and strain."""
 
+from superionic.sampling.frames import SampledFrames, sample_frames
+from superionic.sampling.md import MDFrame, MDGuard, MDResult, run_md
+from superionic.sampling.selection import choose_parents, principal_components
+from superionic.sampling.strain import StrainedFrame, apply_strain, random_strain, strained_frame
+
+__all__ = [
+    "MDFrame",
+    "MDGuard",
+    "MDResult",
+    "SampledFrames",
+    "StrainedFrame",
+    "apply_strain",
+    "choose_parents",
+    "principal_components",
+    "random_strain",
+    "run_md",
+    "sample_frames",
+    "strained_frame",
+]

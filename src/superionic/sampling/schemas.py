@@ -37,3 +37,4 @@ class SamplingSetDoc(BaseDoc):
     runs: list[SamplingDoc] = Field(description="finished runs (frames in store: data)")
     requested: int = Field(description="number of runs asked for")
     failures: list[Failure] = Field(default=[], description="runs that did not finish")
+    choice: ParentChoice | None = Field(None, description="how the parents were chosen")

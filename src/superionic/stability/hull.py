@@ -78,7 +78,9 @@ def _check(entries: Sequence[Entry], members: Sequence[Composition]) -> None:
         if not np.isfinite(energy) or n_atoms < 1:
             raise InputError(f"entry {composition.formula}: energy {energy} eV of {n_atoms} atoms is not usable")
         if abs(composition.num_atoms - n_atoms) > 1e-6 * n_atoms:
-            raise InputError(f"entry {composition.formula} has {composition.num_atoms:g} atoms, not n_atoms = {n_atoms}")
+            raise InputError(
+                f"entry {composition.formula} has {composition.num_atoms:g} atoms, not n_atoms = {n_atoms}"
+            )
 
 
 def _above_hull(fractions: NDArray[np.float64], formation: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,4 +91,4 @@ def _above_hull(fractions: NDArray[np.float64], formation: NDArray[np.float64]) 
         for row, energy in zip(fractions, formation, strict=True)
     ]
     diagram = ElementalPhaseDiagram(entries)
-    return np.array([max(0.0, diagram.get_e_above_hull(entry)) for entry in entries])
+    return np.array([max(0.0, diagram.get_e_above_hull(entry) or 0.0) for entry in entries])

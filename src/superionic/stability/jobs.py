@@ -143,7 +143,8 @@ def _diagram(
         end_members=end_members,
         entries=[_row(position, row, tuned, reference) for position, row in enumerate(rows)],
         formation_energy_std_eV_per_atom=_test_error(model),
-        missing=[f"{missing} compositions have no ground state: see the failures of the stability stage"] * bool(missing),
+        missing=[f"{missing} compositions have no ground state: see the failures of the stability stage"]
+        * bool(missing),
     )
 
 
@@ -178,7 +179,9 @@ def _reference(
     diagram = build_phase_diagram([_label_entry(label) for _, label in labelled], members)
     columns = zip(diagram.formation_energy_eV_per_atom, diagram.e_above_hull_eV_per_atom, diagram.stable, strict=True)
     values = [(float(f), float(h), bool(s)) for f, h, s in columns]
-    return {position: value for (position, _), value in zip(labelled, values, strict=True)}, labelled[0][1].level_of_theory
+    return {position: value for (position, _), value in zip(labelled, values, strict=True)}, labelled[0][
+        1
+    ].level_of_theory
 
 
 def relaxed_id(state: GroundStateDoc, index: int) -> str:

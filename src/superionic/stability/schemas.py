@@ -3,15 +3,13 @@
 from pydantic import Field
 
 from superionic.documents import BaseDoc, CompositionInfo, Document
-from superionic.potentials.schemas import Failure, PotentialRef, RelaxedStructure
+from superionic.potentials.schemas import Failure, PotentialRef, RelaxedSetDoc
 
 
-class GroundStateDoc(BaseDoc):
+class GroundStateDoc(RelaxedSetDoc):
     """Orderings of one composition relaxed with the tuned model."""
 
-    potential: PotentialRef = Field(description="the tuned model")
     model_key: str = Field(description="key of the ModelDoc")
-    relaxed: list[RelaxedStructure] = Field(description="relaxed orderings, lowest energy per atom first (store: data)")
     energies_eV_per_atom: list[float] = Field(description="energy per atom of each, eV")
     n_candidates: int = Field(description="orderings that entered")
     failures: list[Failure] = Field(default=[], description="orderings that could not be relaxed")

@@ -172,9 +172,12 @@ def requested_values(inputs: TrainingInput, foundation: PotentialRef | None, tra
 def effective_values(inputs: TrainingInput, outcome: TrainingOutcome) -> dict[str, Any]:
     """What was found in the training loop, the log and the saved model, as plain data."""
     evidence, model = outcome.evidence, outcome.evidence.model
-    rates = evidence.effective["learning_rates"]
-    return dict(evidence.effective) | {
+    used = dict(evidence.effective)
+    rates = used.pop("learning_rates")
+    weights = {name: used.pop(f"{name}_weight") for name in ("energy", "forces", "stress")}
+    return used | {
         "learning_rate": rates[0] if len(rates) == 1 else rates,
+        "weights": weights,
         "mode": TrainingMode.MULTIHEAD.value if evidence.log.multihead else inputs.request.settings.mode.value,
         "heads": model.heads,
         "production_heads": outcome.production_facts.heads,
@@ -208,7 +211,7 @@ def _comparable(inputs: TrainingInput, outcome: TrainingOutcome) -> dict[str, Ev
         for split in SPLITS:
             atoms = [frame.atoms.numbers for frame in _frames(inputs, split)]
             name = f"{FOUNDATION}_{split}"
-            found[name] = found[name].shifted(offsets.shifts_eV(atoms))
+            found[name] = found[name].shifted(offsets.energies_of(atoms))
     return found
 
 

@@ -186,7 +186,7 @@ def split_parents(
     for turn in range(max(wanted.values())):
         for part in (TEST, VALID):
             if turn < wanted[part]:
-                chosen = max(left, key=lambda name: _preference(len(left[name]), used[part][name], rank[name]))  # noqa: B023
+                chosen = max(left, key=lambda name: _preference(len(left[name]), used[part][name], rank[name]))
                 drawn[part].append(str(left[chosen].pop()))
                 used[part][chosen] += 1
     train = sorted(str(parent) for members in left.values() for parent in members)

@@ -14,11 +14,10 @@ from jobflow import Maker
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
-from superionic.errors import InputError, InsufficientDataError
+from superionic.errors import InputError, InsufficientDataError, UntrustedModelError
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
 from superionic.provenance import derived_seed
-from superionic.settings import load_settings
 from superionic.stages import TrainingMode, TrainingSettings
 from superionic.training.assemble import (
     curve_point,
@@ -123,6 +122,8 @@ class FineTuneMaker(Maker):
         Share of the training set, for learning curves; smaller subsets are inside larger ones.
     threads : int
         Torch threads of the training process.
+    device : str
+        Torch device of the training.
     """
 
     name: str = "fine-tune"
@@ -131,8 +132,9 @@ class FineTuneMaker(Maker):
     seed: int = 0
     train_fraction: float = 1.0
     threads: int = 1
+    device: str = "cpu"
 
-    @stage_job(data=["parity_foundation", "parity_tuned"], models=["model_blob"], output_schema=ModelDoc)
+    @stage_job(models=["model_blob", "parity_foundation", "parity_tuned"], output_schema=ModelDoc)
     def make(self, dataset: DatasetDoc) -> ModelDoc:
         """Train, check and evaluate one model.
 
@@ -154,6 +156,8 @@ class FineTuneMaker(Maker):
             If the training set does not fill a batch.
         TrainingCheckError
             If the training failed, diverged, or its result is not what was asked for.
+        UntrustedModelError
+            If the foundation is a file that nobody has trusted.
         """
         foundation, replay_file = self._foundation(), self._replay_file()
         settings = {
@@ -169,7 +173,7 @@ class FineTuneMaker(Maker):
             parents=[dataset],
             settings=settings,
             spec_key=dataset.spec_key,
-            device=load_settings().device,
+            device=self.device,
         )
         return model.model_copy(update={"potential": model.potential.model_copy(update={"name": model.key})})
 
@@ -207,7 +211,7 @@ class FineTuneMaker(Maker):
         request = TrainingRequest(
             settings=self.settings,
             seed=derived_seed(self.seed, "training"),
-            device=load_settings().device,
+            device=self.device,
             threads=self.threads,
             n_train=len(train),
             n_valid=len(frames["valid"]),
@@ -231,9 +235,15 @@ class FineTuneMaker(Maker):
         return make_replay(replay_file, training, self.settings.replay_structures, seed)
 
     def _model_file(self, foundation: PotentialRef) -> Path:
-        from superionic.potentials.registry import foundation_path
+        from superionic.potentials.registry import foundation_path, trusted_hashes
 
-        path = Path(foundation_path(self.foundation))
+        path = foundation_path(self.foundation)
+        if foundation.sha256 not in trusted_hashes():
+            raise UntrustedModelError(
+                f"foundation {path} is not trusted (SHA-256 {foundation.sha256}), and loading one runs its code. "
+                f'If you know where it comes from: python -c "from superionic.potentials import trust_file; '
+                f"trust_file('{path}')\""
+            )
         if _sha256(path) != foundation.sha256:
             raise InputError(f"the foundation file {path} changed while it was being used; start the job again")
         return path

@@ -83,7 +83,7 @@ def evaluate(model: Any, structures: Sequence[Atoms], head: str, dtype: str, bat
     device = next(model.parameters()).device
     energies, forces, stresses = [np.zeros(0)], [np.zeros((0, 3))], [np.zeros((0, 3, 3))]
     with precision(dtype), _frozen(model):
-        graphs = [_graph(atoms, model, numbers, head) for atoms in structures]
+        graphs: Any = [_graph(atoms, model, numbers, head) for atoms in structures]
         for batch in torch_geometric.dataloader.DataLoader(graphs, batch_size=batch_size, shuffle=False):
             out = model(batch.to(device).to_dict(), compute_stress=True)
             energies.append(_array(out["energy"]))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 PATIENCE_LINE = "Stopping optimization after"
@@ -68,9 +69,9 @@ class Observed:
 @contextmanager
 def patched_mace(observed: Observed) -> Iterator[None]:
     """Run `mace.cli.run_train` inside this block to have it watched and mended."""
-    import mace.cli.run_train as run_train
-    import mace.tools.model_script_utils as model_utils
-
+    # import_module: mace exports none of this for others, so there is nothing to type it by
+    run_train: Any = import_module("mace.cli.run_train")
+    model_utils: Any = import_module("mace.tools.model_script_utils")
     train, load_foundation = run_train.tools.train, model_utils.load_foundations_elements
 
     def watched_train(**objects: Any) -> None:  # noqa: ANN401

@@ -93,8 +93,8 @@ class ElementOffsets:
         """Whether the compositions do not determine every single offset."""
         return self.rank < len(self.eV_per_atom)
 
-    def shifts_eV(self, numbers: Sequence[NDArray[np.int64]]) -> FloatArray:
-        """Sum of the offsets over the atoms of each structure, (n,), eV; unfitted elements count 0."""
+    def energies_of(self, numbers: Sequence[NDArray[np.int64]]) -> FloatArray:
+        """Sum of the offsets over the atoms of each structure, (n,), eV; elements that were not fitted count 0."""
         table = np.zeros(len(chemical_symbols))
         for number, offset in self.eV_per_atom.items():
             table[number] = offset

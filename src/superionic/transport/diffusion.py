@@ -230,7 +230,7 @@ def analyze_trajectory(
     coarse_lags = log_lags((n_lags - 1) // hops.width)
     msd, single = msd_of(frame, frame.mobile_index, n_lags, hops.width * coarse_lags)
     curves = LagCurves(hops.width * coarse_lags, single, msd_fft(hops.rest_A)[:, coarse_lags])
-    window = find_window(curves, frame.n_frames, frame.time_step_ps, settings.window)
+    window = find_window(curves, frame.n_frames, frame.time_step_ps, settings.window, hops.memory_frames)
     samples = sample_slopes(frame, window, settings.window)
     integrity = check_framework(frame, settings.integrity)
     found = _Findings(frame, window, samples, hops, integrity, msd, settings)

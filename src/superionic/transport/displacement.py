@@ -182,8 +182,8 @@ def _host_drift(
 def msd_fft(coordinates_A: Array) -> Array:
     """Mean square displacement of each particle over all time origins, for all lags, by FFT.
 
-    MSD(m) = S1(m) - 2 S2(m) with S2 the autocorrelation; Kneller et al., Comput. Phys. Commun. 91, 191 (1995);
-    Calandrini et al., Collection SFN 12, 201 (2011). Means are subtracted first, because the two terms cancel.
+    MSD(m) = S1(m) - 2 S2(m) with S2 the autocorrelation; Kneller et al., Computer Physics Communications 91, 191
+    (1995); Calandrini et al., Collection SFN 12, 201 (2011). Means are subtracted first, because the two terms cancel.
 
     Parameters
     ----------

@@ -143,7 +143,9 @@ class LagCurves:
         return np.asarray(self.msd_A2 @ ols_weights(self.lags.astype(np.float64)), dtype=np.float64)
 
 
-def find_window(curves: LagCurves, n_frames: int, time_step_ps: float, settings: WindowSettings) -> Window:
+def find_window(
+    curves: LagCurves, n_frames: int, time_step_ps: float, settings: WindowSettings, memory_frames: float = 0.0
+) -> Window:
     """Earliest range of lags in which the motion is diffusive.
 
     Diffusive means: the log-log slope of the MSD of the resting places is 1 within its error (or the tolerance, if
@@ -161,6 +163,8 @@ def find_window(curves: LagCurves, n_frames: int, time_step_ps: float, settings:
         Time between frames, in ps.
     settings : WindowSettings
         Thresholds.
+    memory_frames : float
+        The window must reach this lag: jumps back that are slower than the window would stay unseen.
 
     Returns
     -------
@@ -169,9 +173,17 @@ def find_window(curves: LagCurves, n_frames: int, time_step_ps: float, settings:
     """
     longest = int(settings.max_lag_fraction * n_frames)
     first = max(1, int(np.ceil(settings.min_lag_ps / time_step_ps - 1e-9)))
+    if memory_frames > longest:
+        reason = (
+            f"ions tend to jump back, and lags of {memory_frames * time_step_ps:.0f} ps (three times the mean time "
+            f"between jumps) are beyond {settings.max_lag_fraction:g} of the run"
+        )
+        return _window(curves, *_fallback(longest, n_frames), diffusive=False, reason=reason)
     last: Window | None = None
     for start in curves.lags[curves.lags >= first]:
         stop = min(round(settings.window_ratio * start), longest)
+        if stop < memory_frames:
+            continue
         if stop < 3 * start:
             break
         last = _judge(curves, int(start), stop, settings) or last
@@ -183,7 +195,12 @@ def find_window(curves: LagCurves, n_frames: int, time_step_ps: float, settings:
         f"{n_frames} frames of {time_step_ps:g} ps and {len(curves.msd_A2)} mobile ion(s) "
         f"hold no window of lags from {settings.min_lag_ps:g} ps on"
     )
-    return _window(curves, 1, min(max(longest, MIN_LAGS), n_frames - 1), diffusive=False, reason=reason)
+    return _window(curves, *_fallback(longest, n_frames), diffusive=False, reason=reason)
+
+
+def _fallback(longest: int, n_frames: int) -> tuple[int, int]:
+    stop = min(max(longest, MIN_LAGS), n_frames - 1)
+    return max(1, stop // 4), stop
 
 
 def _window(curves: LagCurves, start: int, stop: int, *, diffusive: bool, reason: str) -> Window:

@@ -22,12 +22,30 @@ class Hops:
         Resting place of each ion over time: its path without vibrations, in angstrom.
     width : int
         Frames per block of `rest_A`.
+    reversal : float
+        Mean cosine between successive jumps of an ion: 0 for a random walk, negative when ions tend to jump back.
+    n_pairs : int
+        Pairs of successive jumps behind `reversal`.
     """
 
     n_hops: int
     mean_square_jump_A2: float
     rest_A: Array
     width: int
+    reversal: float
+    n_pairs: int
+
+    @property
+    def memory_frames(self) -> float:
+        """Lags at which the memory of jumps back is gone: three times the mean time between the jumps of an ion.
+
+        Zero unless successive jumps are anticorrelated beyond three standard errors of a random walk's mean cosine,
+        1 / sqrt(3 n).
+        """
+        if self.n_pairs == 0 or self.reversal >= -np.sqrt(3.0 / self.n_pairs):
+            return 0.0
+        n_ions, _, n_blocks = self.rest_A.shape
+        return float(3.0 * n_ions * n_blocks * self.width / self.n_hops)
 
 
 def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> Hops:
@@ -52,20 +70,28 @@ def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> H
     Hops
         The jumps.
     """
-    width = max(1, round(coarse_time_ps / frame.time_step_ps))
+    # odd, so that the median of a block in which a jump falls is one site or the other, not a place between
+    width = 2 * (round(coarse_time_ps / frame.time_step_ps) // 2) + 1
     medians = np.concatenate([_block_medians(x, width) for x in frame.chunks(frame.mobile_index)])
-    far = (0.5 * hop_length_A) ** 2
+    far = 0.5 * hop_length_A
     path = medians.copy()
     rest, n_hops, squares = medians[:, :, 0].copy(), 0, 0.0
+    previous, cosines, n_pairs = np.zeros_like(rest), 0.0, 0
     for k in range(1, medians.shape[2] - 1):
-        now = ((medians[:, :, k] - rest) ** 2).sum(axis=1)
-        jumped = (now > far) & (((medians[:, :, k + 1] - rest) ** 2).sum(axis=1) > far)
+        jump = medians[:, :, k + 1] - rest
+        length = np.linalg.norm(jump, axis=1)
+        jumped = (length > far) & (np.linalg.norm(medians[:, :, k] - rest, axis=1) > far)
+        unit = jump[jumped] / length[jumped, None]
         n_hops += int(jumped.sum())
-        squares += float(now[jumped].sum())
-        rest[jumped] = medians[jumped, :, k]
+        squares += float((length[jumped] ** 2).sum())
+        cosines += float((unit * previous[jumped]).sum())
+        n_pairs += int(previous[jumped].any(axis=1).sum())
+        previous[jumped] = unit
+        rest[jumped] = medians[jumped, :, k + 1]
         path[:, :, k] = rest
     path[:, :, -1] = rest
-    return Hops(n_hops, squares / n_hops if n_hops else hop_length_A**2, path, width)
+    square = squares / n_hops if n_hops else hop_length_A**2
+    return Hops(n_hops, square, path, width, cosines / max(n_pairs, 1), n_pairs)
 
 
 def _block_medians(coordinates: Array, width: int) -> Array:

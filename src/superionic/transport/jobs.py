@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jobflow import Maker
@@ -16,8 +18,8 @@ from superionic.database.reuse import produce
 from superionic.documents import Blob
 from superionic.errors import InsufficientDataError, TransportInputError
 from superionic.potentials.registry import load_calculator
+from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc
 from superionic.sampling.md import MDFrame, MDResult, run_md
-from superionic.stability.schemas import GroundStateDoc
 from superionic.stages import TransportSettings
 from superionic.training.schemas import ModelDoc
 from superionic.transport.arrhenius import Arrhenius, fit_arrhenius
@@ -70,7 +72,7 @@ class ProductionMDMaker(Maker):
     device: str = "cpu"
 
     @stage_job(trajectories=["trajectory_blob"], output_schema=TrajectoryDoc)
-    def make(self, model: ModelDoc, ground_state: GroundStateDoc) -> TrajectoryDoc:
+    def make(self, model: ModelDoc, ground_state: RelaxedSetDoc) -> TrajectoryDoc:
         """Run the MD; positions are written to disk while it runs."""
         return produce(
             TrajectoryDoc,
@@ -85,7 +87,7 @@ class ProductionMDMaker(Maker):
     def _inputs(self) -> dict[str, object]:
         """What the trajectory depends on; the other temperatures of the campaign do not matter."""
         time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
-        md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs"}
+        md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs", "dtype"}
         own = {"temperature_K": self.temperature_K, "replica": self.replica, "seed": self.seed}
         return own | {"time_ps": time_ps, "discard_ps": discard_ps} | self.settings.model_dump(include=md)
 
@@ -94,12 +96,13 @@ class ProductionMDMaker(Maker):
         path.unlink(missing_ok=True)
         time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
         supercell = structure * self.settings.supercell
-        result, mean_temperature = self._drive(model, supercell, path, time_ps, discard_ps)
+        potential = model.potential.model_copy(update={"dtype": self.settings.dtype})
+        result = self._drive(model, potential, supercell, path)
         return TrajectoryDoc(
-            potential=model.potential,
+            potential=potential,
             model_key=model.key,
             temperature_K=self.temperature_K,
-            mean_temperature_K=mean_temperature,
+            mean_temperature_K=result.mean_temperature_K(discard_ps),
             replica=self.replica,
             seed=self.seed,
             thermostat=self.settings.thermostat.value,
@@ -108,34 +111,29 @@ class ProductionMDMaker(Maker):
             requested_time_ps=time_ps,
             discard_ps=discard_ps,
             frame_step_ps=self.settings.stride_fs / FS_PER_PS,
-            n_frames=result.n_frames,
+            n_frames=len(result.frame_times_ps),
             ended_early=result.ended_early,
             trajectory_blob=Blob.from_bytes(path.read_bytes(), MEDIA_TYPE),
             warnings=[f"the run ended early: {result.ended_early}"] if result.ended_early else [],
         )
 
-    def _drive(
-        self, model: ModelDoc, structure: Structure, path: Path, time_ps: float, discard_ps: float
-    ) -> tuple[MDResult, float]:
+    def _drive(self, model: ModelDoc, potential: PotentialRef, structure: Structure, path: Path) -> MDResult:
         atoms = AseAtomsAdaptor.get_atoms(structure.copy().remove_oxidation_states())
-        calculator = load_calculator(model.potential, blob=model.model_blob, device=self.device)
-        temperatures: list[float] = []
+        calculator = load_calculator(potential, blob=model.model_blob, device=self.device)
         step_ps = self.settings.stride_fs / FS_PER_PS
-        symbols = atoms.get_chemical_symbols()
+        symbols = [site.specie.symbol for site in structure]
         with TrajectoryWriter(
             path, atoms.cell.array, symbols, step_ps, self.temperature_K, seed=self.seed, model_key=model.key
         ) as writer:
 
             def keep(frame: MDFrame) -> None:
-                writer.append(frame.positions_A, energy_eV=frame.energy_eV, temperature_K=frame.temperature_K)
-                if frame.time_ps >= discard_ps:
-                    temperatures.append(frame.temperature_K)
+                writer.append(frame.positions_A, energy_eV=frame.potential_energy_eV, temperature_K=frame.temperature_K)
 
-            result = run_md(
+            return run_md(
                 atoms,
                 calculator,
                 temperature_K=self.temperature_K,
-                time_ps=time_ps,
+                time_ps=self.settings.length_ps(self.temperature_K)[0],
                 time_step_fs=self.settings.time_step_fs,
                 thermostat=self.settings.thermostat,
                 damping_fs=self.settings.damping_fs,
@@ -143,7 +141,6 @@ class ProductionMDMaker(Maker):
                 seed=self.seed,
                 on_frame=keep,
             )
-        return result, float(np.mean(temperatures)) if temperatures else float("nan")
 
 
 @dataclass
@@ -274,7 +271,7 @@ class ConductivityMaker(Maker):
             points=_points(found),
             reference_temperature_K=self.settings.reference_temperature_K,
             missing=[f"{missing} MD runs did not finish: see the failures of the transport stage"] * bool(missing),
-            **_fitted(fit, self.settings.reference_temperature_K, reason),
+            **_fitted(fit, self.settings.reference_temperature_K, reason, _common_verdict(found)),
         )
 
 
@@ -306,14 +303,20 @@ def _points(found: Sequence[DiffusionDoc]) -> list[ArrheniusPoint]:
     ]
 
 
-def _fitted(fit: Arrhenius | None, reference_K: float, reason: str) -> dict[str, object]:
+def _common_verdict(found: Sequence[DiffusionDoc]) -> str:
+    """What most of the runs that cannot be used suffer from."""
+    bad = Counter(item.verdict for item in found if item.verdict != Verdict.OK)
+    return bad.most_common(1)[0][0] if bad else Verdict.TOO_FEW_HOPS.value
+
+
+def _fitted(fit: Arrhenius | None, reference_K: float, reason: str, verdict: str) -> dict[str, Any]:
     """Fields of a ConductivityDoc that a fit fills, or leaves empty with the reason."""
     if fit is None:
         empty = dict.fromkeys(
             ("activation_energy_eV", "activation_energy_std_eV", "activation_energy_95_eV"),
         )
         sigma = dict.fromkeys(("conductivity_at_reference_S_per_cm", "conductivity_at_reference_95_S_per_cm"))
-        return empty | sigma | {"verdict": Verdict.TOO_FEW_HOPS.value, "verdict_reason": f"no Arrhenius fit: {reason}"}
+        return empty | sigma | {"verdict": verdict, "verdict_reason": f"no Arrhenius fit: {reason}"}
     reference = fit.conductivity_at(reference_K)
     low, high = fit.activation_energy_interval95_eV
     grid = np.linspace(fit.temperatures_K.min(), fit.temperatures_K.max(), FIT_GRID)
@@ -329,7 +332,7 @@ def _fitted(fit: Arrhenius | None, reference_K: float, reason: str) -> dict[str,
         "fit_low_S_per_cm": [point.low for point in line],
         "fit_high_S_per_cm": [point.high for point in line],
         "verdict": reference.verdict.value,
-        "verdict_reason": f"fitted over {len(fit.temperatures_K)} temperatures; {'; '.join(fit.warnings) or 'no remarks'}",
+        "verdict_reason": "; ".join((f"fitted over {len(fit.temperatures_K)} temperatures", *fit.warnings)),
     }
 
 
@@ -419,4 +422,4 @@ def host_sites(host: Structure, lattice_A: np.ndarray, mobile: str) -> tuple[np.
         raise TransportInputError(f"the MD cell {lattice_A.tolist()} is no supercell of the host: {host.lattice.abc}")
     sites = Structure.from_sites([site for site in host if mobile in {e.symbol for e in site.species.elements}])
     supercell = sites.make_supercell(matrix, in_place=False, to_unit_cell=True)
-    return np.asarray(supercell.frac_coords), list(supercell.labels)
+    return np.asarray(supercell.frac_coords), [site.label for site in supercell]

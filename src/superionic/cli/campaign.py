@@ -1,0 +1,213 @@
+"""``superionic demo``, ``run``, ``submit``, ``worker`` and ``status``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from superionic.cli.console import emit_json, emit_table, say
+from superionic.cli.session import JsonOption, ProjectOption, open_project
+
+if TYPE_CHECKING:
+    from superionic.database.stores import DatabaseChoice
+    from superionic.launch.status import CampaignStatus
+    from superionic.settings import SuperionicSettings
+    from superionic.spec import ElectrolyteSpec
+
+SpecArgument = Annotated[Path, typer.Argument(help="campaign file (YAML)")]
+LAUNCHES = Path(".superionic") / "launches"
+INCOMPLETE = 1
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (demo, run, submit, worker, status):
+        app.command()(command)
+
+
+def demo(
+    directory: Annotated[Path, typer.Option("--dir", help="folder for database, results and report")] = Path(
+        "superionic-demo"
+    ),
+    json: JsonOption = False,
+) -> None:
+    """Run the quickstart campaign end to end and write its report; a second call only shows the result.
+
+    Example: superionic demo --dir superionic-demo
+    """
+    from superionic.spec import ElectrolyteSpec
+
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / "quickstart.yaml"
+    if not file.exists():
+        shutil.copyfile(Path(__file__).parents[1] / "data" / "quickstart.yaml", file)
+    _run_to_report(ElectrolyteSpec.from_file(file), directory, directory / "report.html", json)
+
+
+def run(
+    spec: SpecArgument,
+    project: ProjectOption = Path(),
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write a report to this file")] = None,
+    no_launchpad: Annotated[
+        bool, typer.Option("--no-launchpad", help="run in this process without FireWorks, for debugging; no resume")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Run a campaign here; after an interruption the same command continues it.
+
+    Example: superionic run workflows/quickstart.yaml -o report.html
+    """
+    from superionic.spec import ElectrolyteSpec
+
+    loaded = ElectrolyteSpec.from_file(spec)
+    if no_launchpad:
+        _run_in_process(loaded, project)
+    else:
+        _run_to_report(loaded, project, output, json)
+
+
+def submit(spec: SpecArgument, project: ProjectOption = Path(), json: JsonOption = False) -> None:
+    """Put a campaign on the launchpad and leave it to workers.
+
+    Example: superionic submit workflows/liybc.yaml
+    """
+    from superionic.launch.campaigns import submit_campaign
+    from superionic.spec import ElectrolyteSpec
+
+    loaded = ElectrolyteSpec.from_file(spec)
+    with open_project(project) as (choice, settings):
+        fw_ids = submit_campaign(choice, loaded, settings.device)
+    if json:
+        emit_json({"campaign": loaded.key, "name": loaded.name, "fw_ids": fw_ids})
+    else:
+        say(f"campaign {loaded.key}: {len(fw_ids)} jobs are on the launchpad; run them with `superionic worker`")
+
+
+def worker(
+    category: Annotated[list[str] | None, typer.Option(help="take only jobs of this category (repeatable)")] = None,
+    timeout: Annotated[float | None, typer.Option(help="take no new job after this many seconds")] = None,
+    campaign: Annotated[str | None, typer.Option(help="take only jobs of this campaign")] = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="worker processes on this machine")] = 1,
+    project: ProjectOption = Path(),
+) -> None:
+    """Run jobs from the launchpad until nothing is left (rapidfire).
+
+    Example: superionic worker --category gpu --timeout 13800
+    """
+    from superionic.launch.campaigns import find_record
+    from superionic.launch.workers import run_workers
+
+    with open_project(project) as (choice, settings):
+        key = find_record(choice, campaign).key if campaign else None
+        outcome = run_workers(
+            choice,
+            number,
+            key,
+            project / LAUNCHES,
+            categories=category or (),
+            threads=settings.threads_per_worker,
+            timeout_s=timeout,
+        )
+    if outcome.problem:
+        say(outcome.problem)
+    if outcome.interrupted or outcome.problem:
+        raise typer.Exit(INTERRUPTED if outcome.interrupted else INCOMPLETE)
+
+
+def status(
+    campaign: Annotated[str | None, typer.Argument(help="campaign key or name; the newest if left out")] = None,
+    project: ProjectOption = Path(),
+    json: JsonOption = False,
+) -> None:
+    """Show jobs per stage, failures by cause and the time spent.
+
+    Example: superionic status
+    """
+    from superionic.launch.campaigns import find_record
+    from superionic.launch.launchpad import launchpad
+    from superionic.launch.status import campaign_status
+
+    with open_project(project) as (choice, _):
+        found = campaign_status(launchpad(choice), find_record(choice, campaign).key)
+    if json:
+        emit_json(found.as_dict())
+    else:
+        show_status(found)
+
+
+def show_status(found: CampaignStatus) -> None:
+    """Print a status as tables."""
+    columns = ("waiting", "ready", "running", "completed", "failed", "blocked")
+    rows = [
+        (stage.stage, *(str(getattr(stage, name)) for name in columns), f"{stage.wall_time_s:.0f}")
+        for stage in (*found.stages, found.total)
+    ]
+    emit_table(f"campaign {found.campaign}", ("stage", *columns, "wall time / s"), rows)
+    if found.failures:
+        failures = [(f.stage, str(f.n_jobs), f.cause, f.message, f.folder) for f in found.failures]
+        emit_table("failures", ("stage", "jobs", "cause", "message", "folder of one of them"), failures)
+
+
+def _run_to_report(spec: ElectrolyteSpec, project: Path, output: Path | None, json: bool) -> None:
+    from superionic.cli.results import build_collections, make_report
+    from superionic.cli.summary import show_summary, summary
+
+    with open_project(project) as (choice, settings):
+        finished = _work(spec, project, choice, settings)
+        build_collections(choice)
+        results = summary(choice, spec)
+        report = make_report(choice, spec.key, output) if output else None
+    if json:
+        emit_json({"campaign": spec.key, "results": results, "report": str(report) if report else None})
+    else:
+        show_summary(results)
+    if report:
+        say(f"report: {report.resolve()}")
+    if not finished:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _work(spec: ElectrolyteSpec, project: Path, choice: DatabaseChoice, settings: SuperionicSettings) -> bool:
+    """Run the campaign's jobs; whether all results that were asked for are there."""
+    from superionic.cli.progress import campaign_progress
+    from superionic.launch.campaigns import submit_campaign
+    from superionic.launch.workers import run_workers
+
+    say(f"{spec.name}: {choice.describe()}")
+    submit_campaign(choice, spec, settings.device)
+    with campaign_progress(spec, settings.n_workers) as show:
+        outcome = run_workers(
+            choice,
+            settings.n_workers,
+            spec.key,
+            project / LAUNCHES,
+            threads=settings.threads_per_worker,
+            on_progress=show,
+        )
+    if outcome.repaired.changed:
+        say(f"repaired on the way: {outcome.repaired.describe()}")
+    if outcome.interrupted:
+        say("interrupted; run the same command again to continue")
+        raise typer.Exit(INTERRUPTED)
+    if outcome.problem:
+        say(outcome.problem)
+    for failure in outcome.status.failures:
+        say(f"{failure.stage}: {failure.n_jobs} failed: {failure.cause}: {failure.message} (see {failure.folder})")
+    return outcome.status.finished and outcome.status.total.blocked == 0
+
+
+def _run_in_process(spec: ElectrolyteSpec, project: Path) -> None:
+    from jobflow import run_locally
+
+    from superionic.database.stores import job_store
+    from superionic.flows import CampaignMaker
+
+    with open_project(project) as (choice, settings):
+        root = project / LAUNCHES
+        root.mkdir(parents=True, exist_ok=True)
+        flow = CampaignMaker(device=settings.device).make(spec)
+        run_locally(flow, store=job_store(choice), create_folders=True, root_dir=root, ensure_success=True)

@@ -1,0 +1,97 @@
+"""The table of results that ends ``run`` and ``demo``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from superionic.cli.console import emit_table, say
+
+if TYPE_CHECKING:
+    from superionic.database.stores import DatabaseChoice
+    from superionic.spec import ElectrolyteSpec
+
+MEV_PER_EV = 1000
+
+
+def summary(choice: DatabaseChoice, spec: ElectrolyteSpec) -> list[dict[str, Any]]:
+    """One row per composition: stability and conductivity as the collections have them."""
+    from superionic.database.queries import find_rows
+    from superionic.database.stores import mongo_database
+    from superionic.ordering.composition import grid_cells
+
+    database = mongo_database(choice)
+    mine = [f"spec_key={spec.key}"]
+    hulls = _by_formula(find_rows(database["phase_diagrams"], mine, unwind="phases"))
+    sigmas = _by_formula(find_rows(database["conductivities"], mine))
+    return [
+        _row(cell.info.formula, hulls.get(cell.info.formula), sigmas.get(cell.info.formula))
+        for cell in grid_cells(spec)
+    ]
+
+
+def _by_formula(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    newest: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        newest.setdefault(str(row["formula"]), row)
+    return newest
+
+
+def _row(formula: str, hull: dict[str, Any] | None, sigma: dict[str, Any] | None) -> dict[str, Any]:
+    stability = ("formation_energy_eV_per_atom", "e_above_hull_eV_per_atom", "reference_e_above_hull_eV_per_atom")
+    transport: tuple[str, ...] = (
+        "key",
+        "verdict",
+        "activation_energy_eV",
+        "activation_energy_std_eV",
+        "temperatures_K",
+    )
+    transport += ("conductivities_S_per_cm", "conductivities_std_S_per_cm", "run_verdicts")
+    row: dict[str, Any] = {"formula": formula}
+    row |= {name: (hull or {}).get(name) for name in stability}
+    return row | {name: (sigma or {}).get(name) for name in transport}
+
+
+def show_summary(rows: list[dict[str, Any]]) -> None:
+    """Print the rows as a table; numbers whose verdict is not ok are marked."""
+    columns = (
+        "composition",
+        "E_f / meV/atom",
+        "E_hull / meV/atom",
+        "labels' E_hull",
+        "conductivity / S/cm",
+        "E_a / eV",
+    )
+    emit_table("results", columns, [_cells(row) for row in rows])
+    say("~ marks a conductivity whose verdict is not ok: see the report for the reason and the bound")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["formula"],
+        _mev(row["formation_energy_eV_per_atom"]),
+        _mev(row["e_above_hull_eV_per_atom"]),
+        _mev(row["reference_e_above_hull_eV_per_atom"]),
+        _conductivities(row),
+        _energy(row),
+    )
+
+
+def _mev(value: float | None) -> str:
+    return "-" if value is None else f"{MEV_PER_EV * value:.1f}"
+
+
+def _energy(row: dict[str, Any]) -> str:
+    value, error = row["activation_energy_eV"], row["activation_energy_std_eV"]
+    return "-" if value is None else f"{value:.2f} ± {error:.2f}"
+
+
+def _conductivities(row: dict[str, Any]) -> str:
+    columns = ("temperatures_K", "conductivities_S_per_cm", "conductivities_std_S_per_cm", "run_verdicts")
+    points = zip(*(row[name] or [] for name in columns), strict=True)
+    return (
+        "\n".join(
+            f"{'' if verdict == 'ok' else '~'}{sigma:.2g} ± {error:.1g} ({temperature:.0f} K)"
+            for temperature, sigma, error, verdict in points
+        )
+        or "-"
+    )

@@ -1,0 +1,85 @@
+"""Fan-out of a job into many: children get the key of a stored document, never the document.
+
+FireWorks writes the arguments of a job into the launchpad, so structures do not belong there; and
+jobs that are created while a campaign runs cannot hold jobflow references to jobs outside of the
+new flow. A content key has neither problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from jobflow import CURRENT_JOB, Flow, Job, Response
+from monty.json import MontyDecoder
+
+from superionic.database.reuse import store_of_job
+from superionic.documents import BaseDoc
+from superionic.errors import DatabaseError
+
+DocT = TypeVar("DocT", bound=BaseDoc)
+
+
+def fetch(document: DocT | str, schema: type[DocT]) -> DocT:
+    """The finished document with a key, from the store of the running job.
+
+    Parameters
+    ----------
+    document : BaseDoc or str
+        The key; a document is returned as it is.
+    schema : type
+        Class of the document.
+
+    Raises
+    ------
+    DatabaseError
+        If there is no such document, or no store because this is not running inside a job.
+    """
+    if not isinstance(document, str):
+        return document
+    found = fetch_named(schema.__name__, document)
+    if not isinstance(found, schema):
+        raise DatabaseError(
+            f"the document with key {document} cannot be read as {schema.__name__}: it was written by "
+            "another version of superionic; run the stage that makes it again"
+        )
+    return found
+
+
+def fetch_named(schema_name: str, key: str) -> Any:  # noqa: ANN401 (a document of a class that is not imported here)
+    """As :func:`fetch`, for documents of classes that the caller must not import.
+
+    Raises
+    ------
+    DatabaseError
+        As for :func:`fetch`.
+    """
+    store = store_of_job()
+    if store is None:
+        raise DatabaseError(f"{schema_name} {key} is asked for by key outside of a job: pass the document itself")
+    criteria = {"output.key": key, "output.@class": schema_name}
+    found = store.query_one(criteria, sort={"completed_at": -1}, load=True)
+    if not found:
+        raise DatabaseError(f"the job store holds no {schema_name} with key {key}: run the stage that makes it again")
+    return MontyDecoder().process_decoded(found["output"])
+
+
+def replace_by(children: Sequence[Job], gather: Job) -> Response[Any]:
+    """Let the running job be replaced by `children`, with the output of `gather` as its own.
+
+    jobflow would add a further job that copies the output; giving `gather` the identity of the
+    running job (as jobflow does when it replaces a job by a single one) stores the frames once.
+
+    Parameters
+    ----------
+    children : sequence of Job
+        The fanned-out jobs.
+    gather : Job
+        The job that joins their outputs.
+    """
+    current = CURRENT_JOB.job
+    if current is not None:
+        gather.set_uuid(current.uuid)
+        gather.index = current.index + 1
+        gather.metadata = dict(current.metadata)
+    return Response(replace=Flow([*children, gather]))

@@ -1,0 +1,254 @@
+"""The report as one HTML file that needs neither network nor server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import superionic
+from superionic.errors import NotConfiguredError
+from superionic.report import lineage, tables
+from superionic.report.data import CampaignData
+from superionic.report.markup import Html, details, join, json_script, tag, unavailable
+from superionic.report.notices import foundation_of, levels_of_theory, notices
+from superionic.report.summary import summary_table
+
+if TYPE_CHECKING:
+    from superionic.report.theme import Chart
+
+PAPER = "https://doi.org/10.1039/d5ta05321h"
+
+
+def write_report(data: CampaignData, path: str | Path) -> Path:
+    """Write the report of a campaign.
+
+    Parameters
+    ----------
+    data : CampaignData
+        The campaign's documents.
+    path : str or Path
+        File to write; folders above it are made.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    NotConfiguredError
+        If plotly is not installed.
+    """
+    target = Path(path)
+    content = render(data)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # a reader who reloads while it is written must not see half a page
+    partial = target.with_name(target.name + ".part")
+    partial.write_text(content, encoding="utf-8")
+    return partial.replace(target)
+
+
+def render(data: CampaignData) -> str:
+    """The page as text.
+
+    Raises
+    ------
+    NotConfiguredError
+        If plotly is not installed.
+    """
+    sections = (
+        ("results", "Results", _results),
+        ("stability", "Stability", _stability),
+        ("transport", "Ionic transport", _transport),
+        ("model", "Potential", _model),
+        ("data", "Data set", _data),
+        ("cost", "Timeline and cost", _cost),
+        ("failures", "Failures", _failures),
+        ("provenance", "Provenance", _provenance),
+    )
+    links = tag("nav", *(tag("a", title, href=f"#{identity}") for identity, title, _ in sections))
+    body = join(_section(identity, title, content, data) for identity, title, content in sections)
+    main = tag("main", _banner(data), body)
+    page = tag(
+        "body", _header(data), links, main, _footer(data), _script(_plotly_source()), _script(_resource("page.js"))
+    )
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{data.name}: superionic report"),
+        # keeps the browser from asking for an icon
+        tag("link", rel="icon", href="data:,"),
+        tag("style", Html(_resource("style.css"))),
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, page, lang='en')}\n"
+
+
+def _plotly_source() -> str:
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise NotConfiguredError("the report needs plotly: pip install 'superionic[report]'") from error
+    return str(get_plotlyjs())
+
+
+def _resource(name: str) -> str:
+    return files("superionic.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _script(source: str) -> Html:
+    return tag("script", Html(source))
+
+
+def _section(identity: str, title: str, content: Callable[[CampaignData], Html], data: CampaignData) -> Html:
+    return tag("section", tag("h2", title), content(data), id=identity)
+
+
+def _header(data: CampaignData) -> Html:
+    facts = [
+        f"campaign {data.spec_key}",
+        f"made {data.created:%Y-%m-%d %H:%M} UTC",
+        f"superionic {superionic.__version__}",
+    ]
+    if data.spec:
+        facts.insert(0, f"mobile species {data.spec.mobile}")
+    return tag("header", tag("h1", data.name), tag("p", " · ".join(facts)), tag("p", tables.cost_line(data)))
+
+
+def _banner(data: CampaignData) -> Html | None:
+    found = notices(data)
+    if not found:
+        return None
+    items = (tag("li", tag("strong", f"{notice.title}: "), notice.text) for notice in found)
+    return tag("aside", tag("h2", "Read this first"), tag("ul", *items), class_="banner", role="note")
+
+
+def _footer(data: CampaignData) -> Html:
+    foundation = foundation_of(data)
+    parts = [f"Labels: {', '.join(levels_of_theory(data)) or 'none'}."]
+    parts += [f"Foundation: {foundation.name}, {foundation.level_of_theory}."] if foundation else []
+    source = tag("a", "doi 10.1039/d5ta05321h", href=PAPER)
+    return tag(
+        "footer", tag("p", " ".join(parts)), tag("p", "Method: Deng et al., J. Mater. Chem. A 2025, ", source, ".")
+    )
+
+
+def _grid(charts: Sequence[Chart | None]) -> Html:
+    return tag("div", *(_card(chart) for chart in charts if chart is not None), class_="grid")
+
+
+def _card(chart: Chart) -> Html:
+    figure = tag("div", class_="plot", id=f"plot-{chart.identity}", style=f"height:{chart.height_px}px")
+    image = tag("a", "Image (SVG)", class_="svg", href="#", data_chart=chart.identity)
+    numbers = tag("a", "Data (CSV)", class_="csv", href="#", data_chart=chart.identity) if chart.columns else None
+    caption = tag("figcaption", chart.caption, tag("span", numbers, image, class_="save"))
+    return tag(
+        "figure",
+        tag("h3", chart.title),
+        figure,
+        caption,
+        json_script(f"figure-{chart.identity}", chart.figure.to_json()),
+        json_script(f"data-{chart.identity}", chart.plain_columns()),
+        class_="card wide" if chart.wide else "card",
+        data_figure=chart.identity,
+    )
+
+
+def _results(data: CampaignData) -> Html:
+    note = (
+        "± is one standard error. The error of formation energies and hull distances is the model's energy RMSE on the "
+        "test set, an upper estimate, because errors of similar structures cancel. Numbers with a mark carry a verdict "
+        "other than ok and must not be used as they are."
+    )
+    return join([summary_table(data), tag("p", note, class_="note")])
+
+
+def _stability(data: CampaignData) -> Html:
+    if data.phase_diagram is None:
+        return unavailable("the campaign has no phase diagram; see the failures and the timeline")
+    from superionic.report.figures_stability import formation_chart, phase_diagram_chart
+
+    diagram = phase_diagram_chart(data.phase_diagram)
+    count = len(data.phase_diagram.end_members)
+    reason = f"a phase diagram is drawn for two or three end members, here are {count}; the table has the numbers"
+    return join([None if diagram else unavailable(reason), _grid([diagram, formation_chart(data.phase_diagram)])])
+
+
+def _transport(data: CampaignData) -> Html:
+    if not data.diffusions and not data.conductivities:
+        return unavailable("no production run was analysed; see the failures and the timeline")
+    from superionic.report.figures_density import density_charts
+    from superionic.report.figures_transport import arrhenius_chart, msd_chart
+
+    arrhenius = arrhenius_chart(data.conductivities)
+    densities = density_charts(data.pathways)
+    reason = "no ion density was computed (transport.pathway_temperature_K, or its run is missing)"
+    return join(
+        [
+            None if arrhenius else unavailable("Arrhenius plot: no run gave a conductivity above zero"),
+            _grid([arrhenius, msd_chart(data.diffusions), *densities]),
+            None if densities else unavailable(f"ion density: {reason}"),
+            details(f"All {len(data.diffusions)} runs", tables.runs_table(data.diffusions), open_=True),
+        ]
+    )
+
+
+def _model(data: CampaignData) -> Html:
+    if data.model is None:
+        return unavailable("no potential was trained; see the failures and the timeline")
+    from superionic.report.figures_training import history_chart, learning_curve_chart, parity_charts
+
+    curve = learning_curve_chart(data.learning_curve) if data.learning_curve else None
+    asked = bool(data.spec and data.spec.training.learning_curve)
+    reason = "its trainings did not finish" if asked else "training.learning_curve of the spec asks for none"
+    parity = parity_charts(data.model)
+    return join(
+        [
+            None if parity else unavailable("parity plots: the model's document holds no test values"),
+            _grid([*parity, history_chart(data.model), curve]),
+            None if curve else unavailable(f"learning curve over the size of the training set: {reason}"),
+            details("Errors by set and composition", tables.error_table(data.model, data), open_=True),
+            details("Hyper-parameters: requested and effective", tables.hyperparameter_table(data.model)),
+        ]
+    )
+
+
+def _data(data: CampaignData) -> Html:
+    if not (data.orderings or data.label_sets or data.dataset):
+        return unavailable("no orderings and no labels yet")
+    refused = data.dataset.refused_by_cause if data.dataset else {}
+    causes = ", ".join(f"{count} {cause.replace('_', ' ')}" for cause, count in refused.items())
+    note = tag("p", f"Left out of the data set: {causes}.", class_="note") if causes else None
+    return join([tables.data_table(data), note])
+
+
+def _cost(data: CampaignData) -> Html:
+    from superionic.report.figures_campaign import cost_chart, timeline_chart
+
+    timeline, cost = timeline_chart(data.jobs), cost_chart(data.jobs)
+    if timeline is None and cost is None:
+        return unavailable("no job has recorded its start and cost")
+    stages = tag("div", tag("h3", "Jobs per stage"), tables.cost_table(data.jobs), class_="card")
+    cards = [_card(chart) for chart in (timeline, cost) if chart is not None]
+    return tag("div", *cards, stages, class_="grid")
+
+
+def _failures(data: CampaignData) -> Html:
+    if not data.failures:
+        return tag("p", "No failed, refused or unfinished work is recorded.")
+    return tables.failure_table(data.failures)
+
+
+def _provenance(data: CampaignData) -> Html:
+    if not data.documents:
+        return unavailable("the documents' records were not loaded")
+    return join(
+        [
+            details("Numbers and the documents behind them", lineage.provenance_table(data)),
+            details("Software versions", lineage.versions_table(data.documents)),
+            details(f"All {len(data.documents)} documents", lineage.documents_table(data.documents)),
+            details("Settings of the campaign", lineage.settings_tables(data.spec)) if data.spec else None,
+        ]
+    )

@@ -1,0 +1,204 @@
+"""Tables of the report besides the summary: runs, model errors, hyper-parameters, data, failures."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from superionic.report.data import CampaignData
+from superionic.report.markup import Content, Html, formula, join, table, tag
+from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
+from superionic.report.records import STAGES, FailureRecord, JobRecord, stage_order
+from superionic.report.summary import MS_PER_S, NOTHING, compositions, verdict_badge
+from superionic.training.schemas import ModelDoc
+from superionic.transport.schemas import DiffusionDoc
+
+MAX_EXAMPLES = 3
+# names under which a hyper-parameter appears on the two sides
+SAME_PARAMETER = {"learning_rates": "learning_rate", "weight_decays": "weight_decay"}
+
+
+def runs_table(diffusions: tuple[DiffusionDoc, ...]) -> Html:
+    """Every production run with its numbers, verdict and reason."""
+    header = ["Composition", "T (K)", "replica", "analysed (ps)", "D (cm²/s)", "σ (mS/cm)", "Haven ratio", "hops"]
+    ordered = sorted(diffusions, key=lambda d: (_formula(d), d.temperature_K, d.replica))
+    rows = [
+        [
+            formula(_formula(doc)),
+            f"{doc.temperature_K:g}",
+            str(doc.replica),
+            f"{doc.analysed_ps:.4g}",
+            _diffusivity(doc),
+            with_error(doc.conductivity_S_per_cm * MS_PER_S, doc.conductivity_std_S_per_cm * MS_PER_S),
+            NOTHING if doc.haven_ratio is None else with_error(doc.haven_ratio, doc.haven_ratio_std),
+            f"{doc.n_hops:.0f}",
+            verdict_badge(doc.verdict),
+            tag("small", doc.verdict_reason),
+        ]
+        for doc in ordered
+    ]
+    return table([*header, "verdict", "why"], rows, numeric=range(1, 8))
+
+
+def _formula(doc: DiffusionDoc) -> str:
+    return doc.composition.formula if doc.composition else ""
+
+
+def _diffusivity(doc: DiffusionDoc) -> Content:
+    text = with_error(doc.diffusivity_cm2_per_s, doc.diffusivity_std_cm2_per_s)
+    bound = doc.upper_bound_cm2_per_s
+    return text if bound is None else join([text, tag("small", f"below {significant(bound)} (95 %)")])
+
+
+def error_table(model: ModelDoc, data: CampaignData) -> Html:
+    """Errors of foundation and tuned model per split and composition."""
+    names = {label: place.formula for label, place in compositions(data).items()}
+    header = ["Model", "set", "composition", "structures", "RMSE", "MAE", "RMSE", "MAE", "RMSE"]
+    groups = [("", 4), ("Energy (meV/atom)", 2), ("Forces (meV/Å)", 2), ("Stress (meV/Å³)", 1)]
+    rows = [
+        [
+            f"{row.model}*" if row.energy_shifted else row.model,
+            row.split,
+            formula(names.get(row.group, row.group)),
+            str(row.n_structures),
+            *(
+                rmse(value, row.n_structures)
+                for value in (
+                    row.energy_rmse_meV_per_atom,
+                    row.energy_mae_meV_per_atom,
+                    row.force_rmse_meV_per_A,
+                    row.force_mae_meV_per_A,
+                    row.stress_rmse_meV_per_A3,
+                )
+            ),
+        ]
+        for row in model.errors
+    ]
+    note = "* after per-element energy offsets were fitted, as the foundation has another level of theory"
+    shifted = any(row.energy_shifted for row in model.errors)
+    return join([table(header, rows, numeric=range(3, 9), groups=groups), tag("p", note) if shifted else None])
+
+
+def hyperparameter_table(model: ModelDoc) -> Html:
+    """Hyper-parameters asked for against those read back after the training."""
+    requested, effective = flatten(model.requested), _renamed(flatten(model.effective))
+    rows: list[list[Content]] = []
+    for name in dict.fromkeys([*requested, *effective]):
+        both = name in requested and name in effective
+        differs = both and not _same(requested[name], effective[name])
+        mark = tag("span", "differs", class_="badge warn") if differs else ("same" if both else "")
+        rows.append([tag("code", name), _shown(requested, name), _shown(effective, name), mark])
+    return table(["Hyper-parameter", "requested", "effective", ""], rows)
+
+
+def flatten(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level with dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _renamed(effective: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = {}
+    for name, value in effective.items():
+        single = name in SAME_PARAMETER and isinstance(value, list) and len(value) == 1
+        renamed[SAME_PARAMETER[name] if single else name] = value[0] if single else value
+    return renamed
+
+
+def _same(first: Any, second: Any) -> bool:  # noqa: ANN401 (any hyper-parameter)
+    numbers = isinstance(first, int | float) and isinstance(second, int | float)
+    return bool(abs(first - second) <= 1e-9 * max(abs(first), abs(second)) if numbers else first == second)
+
+
+def _shown(values: Mapping[str, Any], name: str) -> Content:
+    if name not in values:
+        return NOTHING
+    value = values[name]
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def data_table(data: CampaignData) -> Html:
+    """How many orderings, parents and labels each composition went through."""
+    header = [
+        "Composition",
+        "distinct orderings",
+        "kept",
+        "relaxed",
+        "parents run",
+        "labels accepted",
+        "labels refused",
+    ]
+    header += ["train", "valid", "test"]
+    rows = [[formula(place.formula), *_funnel(data, label)] for label, place in compositions(data).items()]
+    return table(header, rows, numeric=range(1, 10))
+
+
+def _funnel(data: CampaignData, label: str) -> list[Content]:
+    def here(docs: tuple[Any, ...]) -> list[Any]:
+        return [doc for doc in docs if doc.composition and doc.composition.label == label]
+
+    cells: list[Content] = [NOTHING] * 4
+    if orderings := here(data.orderings):
+        exact = "" if orderings[0].exact else " (not proven lowest)"
+        cells[0], cells[1] = grouped(orderings[0].count_distinct), f"{len(orderings[0].records)}{exact}"
+    if screenings := here(data.screenings):
+        cells[2] = str(len(screenings[0].energies_eV_per_atom))
+    if samplings := here(data.samplings):
+        cells[3] = f"{len(samplings[0].runs)} of {samplings[0].requested}"
+    labels = here(data.label_sets)
+    accepted, requested = sum(len(doc.label_keys) for doc in labels), sum(doc.requested for doc in labels)
+    cells.append(f"{accepted} of {requested}" if labels else NOTHING)
+    cells.append(str(sum(len(doc.refused) for doc in labels)) if labels else NOTHING)
+    counts = data.dataset.counts_by_composition.get(label) if data.dataset else None
+    return cells + [str(counts.get(split, 0)) if counts else NOTHING for split in ("train", "valid", "test")]
+
+
+def failure_table(failures: tuple[FailureRecord, ...]) -> Html:
+    """Failures counted by stage and cause, with examples."""
+    counts = Counter((failure.stage, failure.cause) for failure in failures)
+    order = {stage: i for i, stage in enumerate(STAGES)}
+    rows = []
+    for (stage, cause), count in sorted(counts.items(), key=lambda kv: (order.get(kv[0][0], len(order)), -kv[1])):
+        items = [f.item for f in failures if (f.stage, f.cause) == (stage, cause)]
+        more = f" and {count - MAX_EXAMPLES} more" if count > MAX_EXAMPLES else ""
+        rows.append([stage, cause, str(count), tag("small", "; ".join(items[:MAX_EXAMPLES]) + more)])
+    return table(["Stage", "cause", "count", "what"], rows, numeric=[2])
+
+
+def cost_table(jobs: tuple[JobRecord, ...]) -> Html:
+    """Jobs, failures and cost of each stage, and their sum."""
+    rows: list[list[Content]] = []
+    for stage in stage_order(jobs):
+        rows.append([stage, *_cost_cells([job for job in jobs if job.stage == stage])])
+    rows.append([tag("strong", "sum"), *_cost_cells(list(jobs))])
+    return table(["Stage", "completed", "reused", "failed", "wall time", "CPU time"], rows, numeric=range(1, 6))
+
+
+def _cost_cells(jobs: list[JobRecord]) -> list[Content]:
+    cpu = [job.cpu_s for job in jobs if job.cpu_s is not None]
+    counts = [str(sum(job.state == state for job in jobs)) for state in ("completed", "reused", "failed")]
+    return [*counts, duration(sum(job.wall_s for job in jobs)), duration(sum(cpu)) if cpu else NOTHING]
+
+
+def cost_line(data: CampaignData) -> str:
+    """What the campaign took, in one sentence."""
+    done = [job for job in data.jobs if job.state == "completed"]
+    cpu = [job.cpu_s for job in done if job.cpu_s is not None]
+    parts = [plural(len(done), "job")]
+    if data.wall_time_s is not None:
+        parts.insert(0, f"{duration(data.wall_time_s)} from first start to last end")
+    if cpu:
+        parts.append(f"{duration(sum(cpu))} of CPU time")
+    reused = sum(job.state == "reused" for job in data.jobs)
+    failed = sum(job.state == "failed" for job in data.jobs)
+    parts += [f"{plural(reused, 'result')} reused"] * bool(reused) + [f"{plural(failed, 'job')} failed"] * bool(failed)
+    return ", ".join(parts)
