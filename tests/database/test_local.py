@@ -137,17 +137,13 @@ def test_a_server_started_to_stay_outlives_its_users_until_it_is_stopped(home):
     _release(holder)
 
 
-def test_a_lost_record_or_socket_does_not_start_a_second_server(home):
+def test_a_lost_record_or_socket_does_not_start_a_second_server(home, monkeypatch):
     with lease(home) as server:
         (home / "server.json").unlink()
         assert ensure_server(home) == server  # found by mongod's own lock file and arguments
         server.socket.unlink()
-        local_patience = local.ANSWER_TIMEOUT_S
-        try:
-            local.ANSWER_TIMEOUT_S = 0.2
-            again = ensure_server(home)  # unreachable for everybody, so it is replaced
-        finally:
-            local.ANSWER_TIMEOUT_S = local_patience
+        monkeypatch.setattr(local, "SOCKET_TIMEOUT_S", 0.2)
+        again = ensure_server(home)  # unreachable for everybody, so it is replaced
         assert identify(server.pid) is None
         assert server_status(home).server == again
 

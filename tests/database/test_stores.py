@@ -1,6 +1,5 @@
 import json
 import os
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -109,17 +108,16 @@ def test_outputs_of_several_workers_need_a_server(tmp_path, no_server):
         resolve_database(tmp_path, environ=variables, user_home=tmp_path)
 
 
-def test_unreachable_servers_are_named_with_their_source_in_three_seconds(tmp_path, no_server):
-    started = time.monotonic()
+def test_unreachable_servers_are_named_with_their_source(tmp_path, no_server, monkeypatch):
+    monkeypatch.setattr("superionic.database.uris.CHECK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(stores, "CHECK_TIMEOUT_S", 0.3)
     with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:9 \(from SUPERIONIC_MONGO_URI") as error:
         resolve_database(tmp_path, "mongodb://ann:s3cret@127.0.0.1:9/")
     assert "s3cret" not in str(error.value)
-    assert time.monotonic() - started < 3
     variables = _user_files(tmp_path / "etc", uri="mongodb://ann:s3cret@127.0.0.1:9/")
     with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:9 \(from .*jobflow\.yaml") as error:
         resolve_database(tmp_path, environ=variables, user_home=tmp_path)
     assert "s3cret" not in str(error.value)
-    assert time.monotonic() - started < 6
 
 
 def big(name):

@@ -128,9 +128,10 @@ def test_a_new_queue_is_prepared_once_and_an_old_one_is_kept(database, pad):
     assert "spec.campaign_1" in pad.fireworks.index_information()
 
 
-def test_a_queue_that_cannot_be_reached_is_named_without_the_password(database, tmp_path):
+def test_a_queue_that_cannot_be_reached_is_named_without_the_password(database, tmp_path, monkeypatch):
+    monkeypatch.setattr("superionic.launch.launchpad.CHECK_TIMEOUT_S", 0.3)
     file = tmp_path / "my_launchpad.yaml"
     file.write_text("host: mongodb://ann:s3cret@127.0.0.1:9/\nname: fw\nuri_mode: true\n")
     with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:9 \(from .*my_launchpad\.yaml") as error:
-        launchpad(replace(database, launchpad_file=file))
+        launchpad(replace(database, launchpad_file=file, started=False))
     assert "s3cret" not in str(error.value)

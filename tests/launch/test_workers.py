@@ -30,7 +30,7 @@ from superionic.launch.launchpad import launchpad
 from superionic.launch.reconcile import repair
 from superionic.launch.submit import submit_flow
 from superionic.launch.worker import Interrupts, WorkerLaunchPad, _run_next, worker_environment
-from superionic.launch.workers import run_workers, worker_command
+from superionic.launch.workers import Pace, run_workers, worker_command
 
 RUNNER = """
 import sys
@@ -44,9 +44,34 @@ if __name__ == "__main__":
     print(outcome.interrupted, outcome.status.finished, flush=True)
 """
 
+CAMPAIGN = """
+import sys
+from pathlib import Path
+import campaign_jobs
+from jobflow import Flow
+from superionic.database.stores import open_database
+from superionic.launch.launchpad import launchpad
+from superionic.launch.submit import submit_flow
+from superionic.launch.workers import run_workers
+project, key, folder = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+with open_database(project, "local") as database:
+    spread = campaign_jobs.spread(folder, 3)
+    flow = Flow([spread, campaign_jobs.gather(folder, [spread.output])])
+    submit_flow(flow, launchpad(database), key, key)
+    outcome = run_workers(database, 1, key, project / "launch")
+print(database.uri, outcome.status.succeeded, outcome.status.total.completed, flush=True)
+"""
+
 
 def _start_runner(project, database_name, launch_dir):
     command = [sys.executable, "-c", RUNNER, str(project), database_name, str(launch_dir)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _start_campaign(project, key, folder):
+    """A process that submits a campaign and runs it, as the command line does."""
+    folder.mkdir()
+    command = [sys.executable, "-c", CAMPAIGN, str(project), key, str(folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -144,6 +169,18 @@ def test_kill_9_of_the_parent_ends_workers_and_server_and_the_next_run_goes_on(t
 
 
 @pytest.mark.integration
+def test_two_campaigns_started_at_once_in_one_folder_share_a_server_and_both_finish(tmp_path, importable):
+    project = tmp_path / "my project"
+    runners = [_start_campaign(project, key, tmp_path / key) for key in ("one", "two")]
+    answers = [runner.communicate(timeout=90)[0].split() for runner in runners]
+    assert answers[0] == answers[1]
+    assert answers[0][1:] == ["True", "6"]
+    for key in ("one", "two"):
+        assert Counter(traces(tmp_path / key)) == {"spread": 1, "part0": 1, "part1": 1, "part2": 1, "gather": 1}
+    assert server_status(server_home(project)).server is None
+
+
+@pytest.mark.integration
 def test_a_killed_server_is_started_again_and_the_campaign_finishes(tmp_path, importable):
     folder = str(tmp_path)
     with open_database(tmp_path, "local") as database:
@@ -168,7 +205,7 @@ def test_a_job_that_ignores_the_interruption_is_killed_and_put_back(database, pa
     stop = threading.Event()
     watch = threading.Thread(target=lambda: wait_until(lambda: _begun(tmp_path), 60) and stop.set())
     watch.start()
-    outcome = run_workers(database, 1, "key", tmp_path / "launch", stop_event=stop, grace_s=0.5)
+    outcome = run_workers(database, 1, "key", tmp_path / "launch", stop_event=stop, pace=Pace(grace_s=0.5))
     watch.join()
     assert outcome.interrupted
     assert not outcome.timed_out

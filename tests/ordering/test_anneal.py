@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from superionic.ordering import enumerate_orderings
+from superionic.ordering.anneal import _exchangeable_pairs, _Walkers
 from superionic.ordering.arrangements import draw
 from superionic.ordering.cell import DisorderedCell, ReferenceCell
 from superionic.ordering.folding import folds
@@ -23,6 +24,19 @@ def test_large_cell(li3inbr6):
     found = enumerate_orderings(li3inbr6, [(1, 2, 2)], max_orderings=10, search_moves=4000)
     assert not found.exact
     assert found.energies_eV[:2] == pytest.approx([-574.367074, -574.367028], abs=1e-6)
+
+
+def test_energies_of_the_walkers_stay_true(nasicon):
+    reference = ReferenceCell.of(nasicon, merge_equal_orbits=True, symprec_A=0.01)
+    cell = DisorderedCell.of(reference, (1, 1, 1))
+    energy, rng = cell.charge_energy(), np.random.default_rng(0)
+    walkers = _Walkers(
+        draw(cell.charge_blocks, 8, cell.width, rng), energy, _exchangeable_pairs(cell.charge_blocks), rng
+    )
+    before = walkers.energies_eV.copy()
+    walkers.move(200)
+    assert np.allclose(walkers.energies_eV, energy.energies(walkers.labels), atol=1e-6)
+    assert np.all(walkers.energies_eV[:4] < before[:4])
 
 
 def test_folded_energies_are_the_energies_of_symmetric_patterns(nasicon):

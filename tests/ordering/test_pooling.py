@@ -4,6 +4,9 @@ import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
 from superionic.ordering import enumerate_orderings
+from superionic.ordering.arrangements import draw
+from superionic.ordering.cell import DisorderedCell, ReferenceCell
+from superionic.ordering.pooling import OrderingKeys
 
 
 def derivative_supercells(index):
@@ -47,6 +50,20 @@ def test_listed_orderings_differ_and_dropped_ones_do_not(li3inbr6):
     assert len(separate) > len(found)
     assert len(matcher.group_structures(list(found.structures))) == len(found)
     assert len(matcher.group_structures(separate)) == len(found)
+
+
+def test_keys_do_not_see_operations_or_repetition(nasicon):
+    reference = ReferenceCell.of(nasicon, merge_equal_orbits=True, symprec_A=0.01)
+    keys, rng = OrderingKeys(reference), np.random.default_rng(0)
+    small, large = (DisorderedCell.of(reference, supercell) for supercell in [(1, 1, 1), (1, 2, 1)])
+    labels, other = draw(small.blocks, 2, small.width, rng)
+    key = keys.key(small, labels)
+    assert keys.key(small, other) != key
+    assert {keys.key(small, labels[permutation]) for permutation in small.permutations} == {key}
+    repeated = np.repeat(labels, 2)
+    assert {keys.key(large, repeated[permutation]) for permutation in large.permutations} == {key}
+    random = draw(large.blocks, 1, large.width, rng)[0]
+    assert len({keys.key(large, random[permutation]) for permutation in large.permutations}) == 1
 
 
 def test_isovalent_decorations_are_pooled(mixed_halide_4g_full):

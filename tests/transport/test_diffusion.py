@@ -114,7 +114,7 @@ def test_ions_that_only_rattle_between_two_sites_are_not_diffusive(make_run):
     assert result.diffusivity_upper_bound_cm2_per_s > 0
 
 
-@pytest.mark.parametrize("duration_ps", [2.0, 5.0, 10.0])
+@pytest.mark.parametrize("duration_ps", [1.2, 2.0, 5.0, 10.0])
 def test_short_runs_never_claim_a_small_error(make_run, duration_ps):
     for seed in range(5):
         run = make_run(seed, duration_ps=duration_ps)

@@ -91,8 +91,8 @@ def build_all(
         If the targets cannot be derived from the outputs, or an index cannot be made.
     """
     outputs.connect()
-    own = {name: query_store(outputs, name) for name in RECIPES} if targets is None else {}
-    stores = own or dict(targets or {})
+    own: dict[str, Any] = {name: query_store(outputs, name) for name in RECIPES} if targets is None else {}
+    stores: dict[str, Any] = own if targets is None else dict(targets)
     try:
         return BuildReport(
             {
@@ -139,7 +139,8 @@ def query_store(outputs: Store, collection: str) -> MongoStore:
 
 def _run(builder: DocumentBuilder) -> BuildCounts:
     # not builder.run(): that configures the root logger and closes the caller's stores
-    builder.connect()
+    for store in (builder.source, builder.target):
+        store.connect()
     built = 0
     for chunk in grouper(builder.get_items(), builder.chunk_size):
         rows = [builder.process_item(item) for item in chunk]

@@ -15,7 +15,7 @@ class QueryRow(Document):
     key: str = Field(description="key of the document behind the row")
     spec_key: str = Field(description="key of the campaign's spec; the newest one if several hold the document")
     spec_keys: list[str] = Field(description="keys of all campaigns that hold the document")
-    campaign: str = Field("", description="name of the campaign, where its jobs carry one")
+    campaign: str = Field("", description="campaign that the jobs were submitted under, where they name one")
     composition: str | None = Field(None, description="axis values as text, e.g. x=0.5,y=1")
     axes: dict[str, float] | None = Field(None, description="value of each composition axis")
     formula: str | None = Field(None, description="formula per formula unit")

@@ -25,7 +25,8 @@ from superionic.stability.schemas import PhaseDiagramDoc
 from superionic.training.schemas import ModelDoc
 from superionic.transport.schemas import ConductivityDoc
 
-SOURCE_INDEXES = ("uuid", "output.@class", "output.key", "output.spec_key")
+# the other indexes of the outputs belong to superionic.database.indexes
+SOURCE_INDEXES = ("output.@class",)
 SHARED_INDEXES = ("spec_keys", "campaign", "formula", "state", "last_updated")
 Item = tuple[str, list[RawDoc]]
 
@@ -67,7 +68,7 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-class DocumentBuilder(Builder):  # type: ignore[misc]  # maggma is untyped
+class DocumentBuilder(Builder):
     """Keep one query collection up to date with the job outputs.
 
     A row is built when its document is new, was stored again, failed before (with
@@ -173,7 +174,8 @@ class DocumentBuilder(Builder):  # type: ignore[misc]  # maggma is untyped
 
     def run(self, log_level: int = logging.WARNING) -> None:
         """Run serially, as :meth:`maggma.core.Builder.run`, but without turning on the root logger's debug output."""
-        super().run(log_level=log_level)
+        base: Any = super()  # maggma's method has no annotations
+        base.run(log_level=log_level)
 
     def _copies(self, keys: list[str]) -> dict[str, list[RawDoc]]:
         found = self._grouped(_any_of(keys))
@@ -192,14 +194,13 @@ class DocumentBuilder(Builder):  # type: ignore[misc]  # maggma is untyped
                 groups.setdefault(_key(doc), []).append(doc)
         return groups
 
-    def _target_states(self) -> dict[str, tuple[str, int, str] | None]:
+    def _target_states(self) -> dict[str, tuple[Any, ...]]:
         fields = ["key", "source_completed_at", "n_copies", "build_version", "state"]
-        return {
-            row["key"]: None
-            if self.retry_failed and row.get("state") == "failed"
-            else (row.get("source_completed_at"), row.get("n_copies"), row.get("build_version"))
-            for row in self.target.query({}, properties=fields)
-        }
+        states: dict[str, tuple[Any, ...]] = {}
+        for row in self.target.query({}, properties=fields):
+            retry = self.retry_failed and row.get("state") == "failed"
+            states[row["key"]] = () if retry else tuple(row.get(name) for name in fields[1:4])
+        return states
 
 
 def _any_of(keys: list[str]) -> dict[str, Any]:

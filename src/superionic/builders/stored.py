@@ -27,7 +27,7 @@ class StoredResult:
     spec_keys : list of str
         Campaigns that hold the document, newest first.
     campaigns : list of str
-        Their names, where the jobs carried one.
+        Campaigns that the jobs were submitted under, where they name one.
     raw_ids : list of str
         ``uuid:index`` of every job output with this key, newest first.
     completed_at : str

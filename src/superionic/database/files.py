@@ -89,7 +89,7 @@ def locked(folder: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         if not wait_until(lambda: _try_lock(handle.fileno(), path), timeout_s):
             raise DatabaseError(
                 f"another process has held {path} for {timeout_s:.0f} s: it starts or stops the private database "
-                "and hangs. Look at it with `superionic db status`, end it, and try again"
+                f"and hangs. Find it with `fuser {path}`, end it, and try again"
             )
         yield
 

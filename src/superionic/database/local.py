@@ -24,7 +24,8 @@ from superionic.errors import DatabaseError
 logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
+SOCKET_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 20.0
 
 _started_here: dict[int, "subprocess.Popen[bytes]"] = {}  # kept so that ended servers are reaped
@@ -199,7 +200,8 @@ def _start(home: Path, mongod: Path | None, keep: bool) -> LocalServer:
     if exit_status is None:
         _terminate(server)
     _started_here.pop(process.pid, None)
-    (home / "server.json").unlink(missing_ok=True)
+    for left_over in (home / "server.json", socket):
+        left_over.unlink(missing_ok=True)
     raise DatabaseError(
         f"the private database in {home} did not start ({program}): {failure_reason(home, log_start, exit_status)}. "
         f"The full log is {log}. Instead of it you can use your own server: set SUPERIONIC_MONGO_URI"
@@ -213,9 +215,14 @@ def _ensure(home: Path, mongod: Path | None, keep: bool) -> LocalServer:
     server = find_server(home)
     if server is None:
         return _start(home, mongod, keep)
-    if wait_until(lambda: answers(server) or identify(server.pid) is None, ANSWER_TIMEOUT_S) and identify(server.pid):
+    wait_until(server.socket.exists, SOCKET_TIMEOUT_S)
+    patience_s = ANSWER_TIMEOUT_S if server.socket.exists() else 0.0
+    wait_until(lambda: answers(server) or identify(server.pid) is None, patience_s)
+    if answers(server):
         _record(home, server, kept)
         return server
+    if identify(server.pid) is None:
+        return _start(home, mongod, kept)
     if server.socket.exists() or not _terminate(server):
         raise DatabaseError(
             f"the private database of {home} (process {server.pid}) runs but does not answer. The log is "

@@ -11,6 +11,7 @@ from typing import Any
 
 from fireworks import LaunchPad
 
+from superionic.flows.stages import Stage
 from superionic.launch.launchpad import as_datetime, campaign_is_finished, workflow_query
 
 _MESSAGE_LENGTH = 200
@@ -106,7 +107,7 @@ class CampaignStatus:
     campaign : str or None
         Content key; None for the whole queue.
     stages : tuple of StageStatus
-        In the order in which the stages first appeared.
+        In the order of the data flow.
     failures : tuple of Failure
         Most frequent first.
     started_at, ended_at : datetime or None
@@ -236,9 +237,10 @@ def campaign_status(launchpad: LaunchPad, campaign: str | None) -> CampaignStatu
     spans = {launch["launch_id"]: span for launch in launches.values() if (span := _span(launch, now))}
     for launch_id, (start, end) in spans.items():
         seconds[stage_by_job.get(launches[launch_id]["fw_id"], "")] += (end - start).total_seconds()
+    order = [*(stage for stage in Stage if stage in counts), *(stage for stage in counts if stage not in list(Stage))]
     return CampaignStatus(
         campaign=campaign,
-        stages=tuple(StageStatus(stage, wall_time_s=seconds[stage], **states) for stage, states in counts.items()),
+        stages=tuple(StageStatus(stage, wall_time_s=seconds[stage], **counts[stage]) for stage in order),
         failures=_failures(jobs, launches),
         started_at=min((start for start, _ in spans.values()), default=None),
         ended_at=max((end for _, end in spans.values()), default=None) if finished else None,

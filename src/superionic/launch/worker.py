@@ -184,7 +184,6 @@ def work(
     categories: tuple[str, ...] = (),
     timeout_s: float | None = None,
     sleep_s: float = 0.5,
-    stay: bool = False,
     parent: int | None = None,
 ) -> WorkerEnd:
     """Run jobs one after the other in this process (main thread).
@@ -206,8 +205,6 @@ def work(
         Take no new job after this time, s. A running one is not stopped.
     sleep_s : float
         Pause between two looks at an empty queue, s.
-    stay : bool
-        Wait for new jobs even if nothing is left to run.
     parent : int, optional
         Process id of the parent; the worker stops when that process is gone.
 
@@ -232,7 +229,7 @@ def work(
                 return WorkerEnd.TIMEOUT
             if _run_next(pad, fworker, launch_dir.resolve()):
                 continue
-            if not stay and campaign_is_finished(pad, campaign):
+            if campaign_is_finished(pad, campaign):
                 return WorkerEnd.FINISHED
             time.sleep(sleep_s)
         return WorkerEnd.INTERRUPTED

@@ -62,6 +62,28 @@ class WorkersOutcome:
     problem: str | None
 
 
+@dataclass(frozen=True)
+class Pace:
+    """Intervals of a run of workers.
+
+    Attributes
+    ----------
+    poll_s : float
+        Between two looks at the workers, s.
+    progress_s : float
+        Between two calls of ``on_progress``, s.
+    sleep_s : float
+        Between two looks of a worker at an empty queue, s.
+    grace_s : float
+        Time for interrupted jobs to clean up before they are killed, s.
+    """
+
+    poll_s: float = 0.5
+    progress_s: float = 2.0
+    sleep_s: float = 0.5
+    grace_s: float = 20.0
+
+
 @dataclass
 class _Slot:
     """One place for a worker; its process is replaced if it dies."""
@@ -237,9 +259,7 @@ class _Run:
         )
 
 
-def _supervise(
-    run: _Run, stop: _Stop, on_progress: Callable[[CampaignStatus], None] | None, poll_s: float, progress_s: float
-) -> None:
+def _supervise(run: _Run, stop: _Stop, on_progress: Callable[[CampaignStatus], None] | None, pace: Pace) -> None:
     """Loop until the campaign is finished, the time is over, or somebody asks to stop."""
     next_progress = 0.0
     while not stop.event.is_set():
@@ -249,10 +269,10 @@ def _supervise(
                 return
             if on_progress is not None and time.monotonic() > next_progress:
                 on_progress(campaign_status(run.pad, run.campaign))
-                next_progress = time.monotonic() + progress_s
+                next_progress = time.monotonic() + pace.progress_s
         except PyMongoError as error:
             logger.warning("the database is away (%s): trying again", type(error).__name__)
-        stop.event.wait(poll_s)
+        stop.event.wait(pace.poll_s)
 
 
 def run_workers(
@@ -267,10 +287,7 @@ def run_workers(
     on_progress: Callable[[CampaignStatus], None] | None = None,
     timeout_s: float | None = None,
     max_restarts: int | None = None,
-    poll_s: float = 0.5,
-    progress_s: float = 2.0,
-    sleep_s: float = 0.5,
-    grace_s: float = 20.0,
+    pace: Pace | None = None,
 ) -> WorkersOutcome:
     """Run a campaign with `n` worker processes until nothing of it can run any more.
 
@@ -295,52 +312,52 @@ def run_workers(
     stop_event : threading.Event, optional
         Stops the run when set, as Ctrl-C does.
     on_progress : callable, optional
-        Called with the status every `progress_s` seconds and once at the end.
+        Called with the status at intervals and once at the end.
     timeout_s : float, optional
         Take no new jobs after this time, s.
     max_restarts : int, optional
         How many dead workers may be replaced; 3 per worker by default.
-    poll_s, progress_s, sleep_s : float
-        Intervals between two looks at the workers, between two calls of `on_progress`, and between two
-        looks of a worker at an empty queue, s.
-    grace_s : float
-        Time for interrupted jobs to clean up before they are killed, s.
-
-    Returns
-    -------
-    WorkersOutcome
-        How it ended.
+    pace : Pace, optional
+        Intervals.
 
     Raises
     ------
     DatabaseError, NotConfiguredError
-        If the database cannot be used.
+        If the database cannot be used, or is gone at the end.
     """
-    folder = launch_dir.resolve()
+    pace, stop = pace or Pace(), _Stop(stop_event or threading.Event())
     command = worker_command(
-        choice, campaign, folder, categories=categories, timeout_s=timeout_s, sleep_s=sleep_s, parent=os.getpid()
+        choice,
+        campaign,
+        launch_dir.resolve(),
+        categories=categories,
+        timeout_s=timeout_s,
+        sleep_s=pace.sleep_s,
+        parent=os.getpid(),
     )
     variables = {**environment(choice), **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
-    pool = _Pool(command, variables, folder / "logs", n, 3 * n if max_restarts is None else max_restarts)
-    stop = _Stop(stop_event or threading.Event())
+    pool = _Pool(command, variables, launch_dir.resolve() / "logs", n, 3 * n if max_restarts is None else max_restarts)
     run = _Run(choice, campaign, pool, float("inf") if timeout_s is None else time.monotonic() + timeout_s)
     with stop.handlers():
         try:
             if not run.finished():
                 pool.refill()
-                _supervise(run, stop, on_progress, poll_s, progress_s)
+                _supervise(run, stop, on_progress, pace)
         finally:
-            pool.stop(grace_s, hurry=lambda: stop.n_signals > 1)
-            run.repaired += _last_repair(run)
-    outcome = run.outcome(stop.event.is_set() and not run.finished())
+            pool.stop(pace.grace_s, hurry=lambda: stop.n_signals > 1)
+    return _conclude(run, stop, on_progress)
+
+
+def _conclude(run: _Run, stop: _Stop, on_progress: Callable[[CampaignStatus], None] | None) -> WorkersOutcome:
+    """Put back the jobs of workers that had to be killed, and sum up."""
+    try:
+        run.repaired += repair(run.pad, run.campaign, lock_patience_s=1.0)
+        outcome = run.outcome(stop.event.is_set() and not run.finished())
+    except PyMongoError as error:
+        raise DatabaseError(
+            f"the database is gone ({type(error).__name__}; {run.choice.describe()}). The workers have ended; once it "
+            "is back, run the same command again: it repairs and continues"
+        ) from None
     if on_progress is not None:
         on_progress(outcome.status)
     return outcome
-
-
-def _last_repair(run: _Run) -> RepairReport:
-    """Put back the jobs of workers that had to be killed."""
-    try:
-        return repair(run.pad, run.campaign, lock_patience_s=1.0)
-    except (PyMongoError, DatabaseError):  # the server is gone: the next run repairs
-        return RepairReport()

@@ -141,19 +141,14 @@ def enumerate_orderings(
     max_exact_patterns: int = 3_000_000,
     search_moves: int = 50_000,
 ) -> OrderingSet:
-    """Find symmetry-distinct orderings of low Ewald energy, hierarchically.
-
-    Charge patterns come first: species of equal charge on a sublattice are one class. The lowest
-    patterns are then decorated with their isovalent species, a quota for each pattern.
+    """Find distinct orderings of low Ewald energy: charge patterns first, then isovalent decorations.
 
     Parameters
     ----------
     structure : Structure
-        Disordered pymatgen Structure with oxidation states; what is missing to full occupancy is
-        vacancy.
+        Disordered, with oxidation states; what is missing to full occupancy is vacancy.
     supercells : sequence of supercells
-        Each three positive integers or a 3x3 integer matrix. Orderings of several supercells are
-        pooled, ranked by energy per atom, and each appears once, in the smallest cell.
+        Three integers or a 3x3 integer matrix each; an ordering appears once, in the smallest.
     max_orderings : int
         Largest number of orderings returned.
     merge_equal_orbits : bool
@@ -163,14 +158,13 @@ def enumerate_orderings(
     decorations : DecorationRule or str
         ``"uniform"`` or ``"diverse"``: the choice among more decorations than the quota.
     per_pattern : int, optional
-        Quota of decorations per charge pattern. By default it is the square root of
-        ``max_orderings``, raised evenly when the patterns run out. ``max_orderings`` itself
-        exhausts the lowest pattern before the next one.
+        Quota of decorations per charge pattern; by default the square root of ``max_orderings``,
+        raised evenly when the patterns run out.
     symprec_A : float
         Distance tolerance of the symmetry search, in angstrom.
     max_exact_patterns : int
-        Largest number of raw charge patterns of a supercell that is evaluated completely (about
-        1 microsecond and 20 bytes each); above it patterns are searched.
+        Raw charge patterns of a supercell that are all evaluated (1.5 microseconds and 20 bytes
+        each); beyond that number they are searched.
     search_moves : int
         Attempted exchanges per replica of that search.
 
@@ -182,25 +176,26 @@ def enumerate_orderings(
     Raises
     ------
     OrderingError
-        If an argument is invalid, oxidation states are missing, the cell is charged, or a
-        supercell cannot realise the occupancies.
+        If an argument, the oxidation states, the total charge or the occupancies do not allow it.
     """
     rule = _check_arguments(supercells, max_orderings, per_pattern, decorations)
     reference = ReferenceCell.of(structure, merge_equal_orbits=merge_equal_orbits, symprec_A=symprec_A)
     cells = [DisorderedCell.of(reference, supercell) for supercell in supercells]
     limits = SearchLimits(max_orderings, max_exact_patterns, search_moves, seed)
     spaces = [Space.of(cell, _with_duplicates(limits, cell, len(cells))) for cell in cells]
-    isovalent = any(len(members) > 1 for s in cells[0].sublattices for members in s.members)
+    used = _choose_patterns(spaces, max_orderings, per_pattern)
+    keys = OrderingKeys(reference) if len(cells) > 1 else None
+    orderings = _first_of_each(list(decorate_patterns(used, rule, seed)), keys)
+    found = _Found(spaces, used, _pattern_ids(used, keys), rule, seed)
+    return found.assemble(orderings, max_orderings)
+
+
+def _choose_patterns(spaces: list[Space], max_orderings: int, per_pattern: int | None) -> list[tuple[Pattern, int]]:
+    """Choose patterns and their quotas of decorations."""
+    isovalent = any(len(members) > 1 for s in spaces[0].cell.sublattices for members in s.members)
     # Without isovalent species each pattern is one ordering: nothing to share out before pooling.
     available = sum(len(space.patterns.energies_eV) for space in spaces)
-    used = share_out(lowest_first(spaces), max_orderings if isovalent else available, per_pattern)
-    orderings = list(decorate_patterns(used, rule, seed))
-    keys = OrderingKeys(reference) if len(cells) > 1 else None
-    if keys is not None:
-        orderings = _first_of_each(orderings, keys)
-    cut = len(orderings) > max_orderings
-    found = _Found(spaces, used, _pattern_ids(used, keys), rule, seed)
-    return found.assemble(orderings[:max_orderings], cut=cut)
+    return share_out(lowest_first(spaces), max_orderings if isovalent else available, per_pattern)
 
 
 def _with_duplicates(limits: SearchLimits, cell: DisorderedCell, n_cells: int) -> SearchLimits:
@@ -225,8 +220,10 @@ def _check_arguments(
         raise OrderingError(f"decorations is {decorations!r}; choose one of {names}.") from error
 
 
-def _first_of_each(orderings: list[Ordering], keys: OrderingKeys) -> list[Ordering]:
+def _first_of_each(orderings: list[Ordering], keys: OrderingKeys | None) -> list[Ordering]:
     """Drop orderings that an earlier one (of a cell as small or smaller) already describes."""
+    if keys is None:
+        return orderings
     first: dict[OrderingKey, Ordering] = {}
     for ordering in orderings:
         first.setdefault(keys.key(ordering.pattern.space.cell, ordering.labels), ordering)
@@ -254,9 +251,10 @@ class _Found:
     rule: DecorationRule
     seed: int
 
-    def assemble(self, orderings: list[Ordering], *, cut: bool) -> OrderingSet:
-        """Write the orderings as structures and collect what is known about the whole space."""
-        spaces = self.spaces
+    def assemble(self, orderings: list[Ordering], max_orderings: int) -> OrderingSet:
+        """Write the lowest orderings as structures and collect what is known about the whole space."""
+        spaces, cut = self.spaces, len(orderings) > max_orderings
+        orderings = orderings[:max_orderings]
         all_decorations = all(quota == pattern.decorations.n_distinct for pattern, quota in self.used)
         exact = all(space.patterns.proven for space in spaces) and all_decorations
         complete = exact and not cut and len(self.used) == sum(space.count_patterns for space in spaces)

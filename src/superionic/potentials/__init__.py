@@ -11,10 +11,8 @@ from superionic.potentials.registry import (
     trust_file,
     trusted_hashes,
 )
-from superionic.potentials.relax import Relaxation, relax
 
 __all__ = [
-    "Relaxation",
     "check_elements",
     "closest_approach",
     "descriptor_matrix",
@@ -23,7 +21,6 @@ __all__ = [
     "level_of_theory",
     "load_calculator",
     "pooled_descriptor",
-    "relax",
     "to_atoms",
     "to_structure",
     "trust_file",

@@ -88,6 +88,19 @@ class LightMACECalculator(Calculator):
         if out["stress"] is not None:
             self.results["stress"] = full_3x3_to_voigt_6_stress(_to_numpy(out["stress"]).reshape(3, 3))
 
+    def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:  # noqa: ARG002 (ASE's signature)
+        """What has changed since the last calculation: exactly, and faster than ASE's comparison of everything."""
+        last: Any = self.atoms
+        if last is None:
+            return list(all_changes)
+        pairs = {
+            "positions": (last.positions, atoms.positions),
+            "numbers": (last.numbers, atoms.numbers),
+            "cell": (last.cell.array, atoms.cell.array),
+            "pbc": (last.pbc, atoms.pbc),
+        }
+        return [name for name, (before, now) in pairs.items() if not np.array_equal(before, now)]
+
     def invariant_features(self, atoms: Atoms) -> FloatArray:
         """Rotation-invariant features of every atom.
 

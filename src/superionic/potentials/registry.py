@@ -216,7 +216,7 @@ def _blob_reader(ref: PotentialRef, blob: Blob) -> Callable[[], bytes]:
     """Reader of a model out of the database; the blob verifies its own bytes."""
     if blob.sha256 != ref.sha256:
         raise UntrustedModelError(
-            f"model {ref.name} should have SHA-256 {ref.sha256}, but the blob has {blob.sha256}: load the model's own blob"
+            f"model {ref.name} should have SHA-256 {ref.sha256}, but the blob has {blob.sha256}: load its own blob"
         )
     return blob.to_bytes
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from superionic.report.numbers import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, duration
+from superionic.report.numbers import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, duration, plural
 from superionic.report.records import JobRecord, stage_order
 from superionic.report.theme import GREY, INK, PALETTE, Chart, axis, style
 
@@ -78,7 +78,7 @@ def timeline_chart(jobs: Sequence[JobRecord]) -> Chart | None:
     )
     reused = sum(job.state == "reused" for job in jobs)
     caption = f"{len(timed)} jobs, each a bar; jobs of a stage that ran at the same time stand below each other."
-    caption += f" {reused} results were taken over from earlier runs and are not drawn." if reused else ""
+    caption += f" Not drawn: {plural(reused, 'result')} taken over from earlier runs." if reused else ""
     height = min(900, 130 + 16 * offset)
     return Chart("timeline", "Timeline", caption, figure, max(height, 300), wide=True, columns=_columns(timed))
 

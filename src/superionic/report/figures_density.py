@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from scipy.ndimage import map_coordinates
 
+from superionic.report.markup import Html, formula, join
 from superionic.report.numbers import significant
 from superionic.report.theme import INK, SEQUENTIAL, Chart, axis, style
 from superionic.transport.schemas import PathwayDoc
@@ -100,9 +101,9 @@ def _grid(doc: PathwayDoc) -> NDArray[np.float64]:
     return np.asarray(doc.density_ions_per_A3, dtype=float).reshape(doc.grid_shape)
 
 
-def _where(doc: PathwayDoc) -> str:
-    place = doc.composition.formula if doc.composition else "unnamed composition"
-    return f"{doc.mobile} in {place} at {doc.temperature_K:g} K"
+def _title(what: str, doc: PathwayDoc) -> Html:
+    place = formula(doc.composition.formula if doc.composition else "unnamed composition")
+    return join([f"{what}: {doc.mobile} in ", place, f" at {doc.temperature_K:g} K"])
 
 
 def _projection(doc: PathwayDoc, index: int) -> Chart:
@@ -120,7 +121,7 @@ def _projection(doc: PathwayDoc, index: int) -> Chart:
             zmax=top,
             colorscale=SEQUENTIAL,
             showscale=column == 2,  # noqa: PLR2004 (one bar for both)
-            colorbar={"title": {"text": "ions Å⁻³", "side": "right"}, "thickness": 14},
+            colorbar={"title": {"text": "ions Å⁻³", "side": "right"}, "thickness": 14, "len": 0.7},
             hovertemplate="%{x:.2f} Å, %{y:.2f} Å: %{z:.3g} ions/Å³<extra></extra>",
         )
         figure.add_trace(heat, row=1, col=column)
@@ -132,7 +133,7 @@ def _projection(doc: PathwayDoc, index: int) -> Chart:
         "Density of the mobile ions, averaged along one lattice vector. Axes are distances along the lattice vectors, "
         "drawn at right angles. " + _sites(doc)
     )
-    return Chart(f"density-{index}", f"Ion density: {_where(doc)}", caption, figure, 420, columns=_columns(panels[0]))
+    return Chart(f"density-{index}", _title("Ion density", doc), caption, figure, 400, columns=_columns(panels[0]))
 
 
 def _coarse(panel: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,10 +187,10 @@ def _surface(doc: PathwayDoc, index: int) -> Chart:
         showlegend=False,
     )
     caption = (
-        f"Isosurfaces that enclose {ENCLOSED[1]:.0%} ({significant(levels[1])} ions/Å³) and {ENCLOSED[0]:.0%} "
-        f"({significant(levels[0])} ions/Å³) of the mobile ions; box: the supercell."
+        f"Isosurfaces that enclose {100 * ENCLOSED[1]:g} % ({significant(levels[1])} ions/Å³) and "
+        f"{100 * ENCLOSED[0]:g} % ({significant(levels[0])} ions/Å³) of the mobile ions; box: the supercell."
     )
-    return Chart(f"surface-{index}", f"Ion density isosurface: {_where(doc)}", caption, figure, 420)
+    return Chart(f"surface-{index}", _title("Ion density isosurface", doc), caption, figure, 400)
 
 
 def _cell_edges(lattice: NDArray[np.float64]) -> Any:  # noqa: ANN401 (plotly is untyped)

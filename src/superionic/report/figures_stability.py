@@ -21,6 +21,8 @@ from superionic.units import MEV_PER_EV
 BINARY, TERNARY = 2, 3
 MAX_LABELS = 10
 CORNER = 1e-6
+VERTICAL = 1e-6
+CARD_HEIGHT_PX = 480
 
 
 def phase_diagram_chart(doc: PhaseDiagramDoc) -> Chart | None:
@@ -62,14 +64,14 @@ def tie_lines(fractions: NDArray[np.float64], energies: NDArray[np.float64]) -> 
     """
     if len(energies) <= TERNARY:
         return list(combinations(range(len(energies)), 2))
-    # a point far above closes the hull, so that facets without it are the lower ones
-    apex = np.append(fractions[:, :2].mean(axis=0), energies.max() + 10 * (np.ptp(energies) + 1))
-    points = np.vstack([np.column_stack([fractions[:, :2], energies]), apex])
+    scaled = energies / max(float(np.abs(energies).max()), np.finfo(float).tiny)
+    # a point far above the middle closes the hull; only facets that look down are tie-planes
+    apex = np.append(fractions[:, :2].mean(axis=0), 10.0)
     try:
-        facets = ConvexHull(points).simplices
+        hull = ConvexHull(np.vstack([np.column_stack([fractions[:, :2], scaled]), apex]))
     except QhullError:
         return []
-    lower = [facet for facet in facets if len(energies) not in facet]
+    lower = hull.simplices[hull.equations[:, 2] < -VERTICAL]
     return sorted({(int(min(pair)), int(max(pair))) for facet in lower for pair in combinations(facet, 2)})
 
 
@@ -90,13 +92,15 @@ def _ternary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
                 doc,
             )
         )
-    _add_names(figure, lowest, fractions)
-    style(figure, ternary=_triangle(doc), margin={"l": 50, "r": 10, "t": 40, "b": 50}, legend={"y": 1.08})
+    _add_names(figure, lowest, fractions, doc)
+    style(figure, ternary=_triangle(), margin={"l": 50, "r": 10, "t": 50, "b": 60}, legend={"y": 1.12})
     caption = (
         "Pseudo-ternary phase diagram in atom fractions of the end members; grid lines every 20 %, dark lines are "
         f"tie-lines of the convex hull of the tuned model. {_missing(doc)}"
     )
-    return Chart("phase-diagram", "Phase diagram", caption, figure, 540, columns=_columns(lowest, fractions, doc))
+    return Chart(
+        "phase-diagram", "Phase diagram", caption, figure, CARD_HEIGHT_PX, columns=_columns(lowest, fractions, doc)
+    )
 
 
 def _add_tie_lines(figure: Any, fractions: NDArray[np.float64], energies: NDArray[np.float64]) -> None:  # noqa: ANN401
@@ -142,20 +146,23 @@ def _ternary_marker(above: NDArray[np.float64], largest: float, shape: str) -> d
     return {"symbol": shape, "size": 12, "line": {"width": 1, "color": INK}} | scale | shown
 
 
-def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.float64]) -> None:  # noqa: ANN401
-    inner = [(e, f) for e, f in zip(entries, fractions, strict=True) if f.max() < 1 - CORNER]
-    if not inner or len(inner) > MAX_LABELS:
-        return
-    a, b, c = np.array([f for _, f in inner]).T
+def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.float64], doc: PhaseDiagramDoc) -> None:  # noqa: ANN401
+    corners = [(member.formula, row) for member, row in zip(doc.end_members, np.eye(TERNARY), strict=True)]
+    inner = [(e.composition.formula, f) for e, f in zip(entries, fractions, strict=True) if f.max() < 1 - CORNER]
+    named = corners + (inner if len(inner) <= MAX_LABELS else [])
+    a, b, c = np.array([row for _, row in named]).T
+    texts = [f"<b>{label(name)}</b>" if row.max() == 1 else label(name) for name, row in named]
     figure.add_trace(
         go.Scatterternary(
             a=a,
             b=b,
             c=c,
-            mode="text",
-            text=[f"  {label(e.composition.formula)}  " for e, _ in inner],
-            textposition=[_away_from_edge(f) for _, f in inner],
-            textfont={"size": 11},
+            mode="markers+text",
+            text=texts,
+            textposition=[_away_from_edge(row) for _, row in named],
+            textfont={"size": [14 if row.max() == 1 else 11 for _, row in named]},
+            # unseen markers of the real size keep the text clear of the real ones
+            marker={"size": 18, "opacity": 0},
             showlegend=False,
             hoverinfo="skip",
             cliponaxis=False,
@@ -165,19 +172,24 @@ def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.flo
 
 def _away_from_edge(fractions: NDArray[np.float64]) -> str:
     """Where a name meets no line: outside of the triangle for points on an edge."""
+    if fractions[0] > 1 - CORNER:
+        return "top center"
     for fraction, position in zip(fractions, ("bottom center", "middle right", "middle left"), strict=True):
         if fraction < CORNER:
             return position
     return "top center"
 
 
-def _triangle(doc: PhaseDiagramDoc) -> dict[str, Any]:
-    names = [label(member.formula) for member in doc.end_members]
-    side = {"gridcolor": "#e6e8eb", "linecolor": "#5b6470", "dtick": 0.2, "showticklabels": False, "ticks": ""}
-    axes = {
-        f"{letter}axis": side | {"title": {"text": f"<b>{name}</b>"}} for letter, name in zip("abc", names, strict=True)
+def _triangle() -> dict[str, Any]:
+    side: dict[str, Any] = {
+        "gridcolor": "#e6e8eb",
+        "linecolor": "#5b6470",
+        "dtick": 0.2,
+        "showticklabels": False,
+        "ticks": "",
     }
-    return {"sum": 1, "bgcolor": "white", "domain": {"x": [0, 0.86]}} | axes
+    side["title"] = {"text": ""}  # the corners carry the names
+    return {"sum": 1, "bgcolor": "white", "domain": {"x": [0, 0.86]}} | {f"{letter}axis": side for letter in "abc"}
 
 
 def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
@@ -213,7 +225,9 @@ def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
         "set, an upper estimate. Labels are single points at the structures of the tuned model."
     )
     columns = _columns(entries, fractions_of(entries, doc), doc)
-    return Chart("formation", "Formation energy", caption, figure, min(900, 220 + 44 * len(names)), columns=columns)
+    return Chart(
+        "formation", "Formation energy", caption, figure, max(CARD_HEIGHT_PX, 160 + 30 * len(names)), columns=columns
+    )
 
 
 def _in_mev(value: float | None) -> float | None:
@@ -238,7 +252,7 @@ def _binary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
     )
     caption = f"Convex hull of the tuned model between the end members. {_missing(doc)}"
     columns = _columns(ordered, fractions_of(ordered, doc), doc)
-    return Chart("phase-diagram", "Phase diagram", caption, figure, 480, columns=columns)
+    return Chart("phase-diagram", "Phase diagram", caption, figure, CARD_HEIGHT_PX, columns=columns)
 
 
 def _add_binary(

@@ -71,7 +71,9 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
         "extrapolated to the reference temperature with their 95 % interval. Grey hollow points carry a verdict other "
         "than ok and are named in the legend."
     )
-    return Chart("arrhenius", "Arrhenius plot", caption, figure, 560, wide=True, columns=_arrhenius_columns(shown))
+    # about five names stand in one row of the legend
+    height = 560 + 22 * max(0, math.ceil(len(figure.data) / 2 / 5) - 2)
+    return Chart("arrhenius", "Arrhenius plot", caption, figure, height, wide=True, columns=_arrhenius_columns(shown))
 
 
 def _add_fit(figure: Any, doc: ConductivityDoc, index: int) -> None:  # noqa: ANN401 (plotly is untyped)

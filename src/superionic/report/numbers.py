@@ -7,6 +7,7 @@ import math
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FIXED_RANGE = (1e-2, 1e5)
 MINUS = "−"
+ROUNDS_UP = 1.0 / 0.95
 SECONDS_PER_MINUTE, SECONDS_PER_HOUR, SECONDS_PER_DAY = 60.0, 3600.0, 86400.0
 
 
@@ -26,7 +27,8 @@ def with_error(value: float, error: float | None) -> str:
         return significant(value)
     if not math.isfinite(error) or error <= 0:
         return f"{significant(value, 1)} (error unknown)"
-    exponent = _shared_exponent(max(abs(value), error))
+    # 0.0096 will be shown as 0.010
+    exponent = _shared_exponent(max(abs(value), ROUNDS_UP * error))
     scaled, scaled_error = value / 10.0**exponent, error / 10.0**exponent
     decimals = _decimals(scaled_error)
     text = f"{_fixed(scaled, decimals)} ± {_fixed(scaled_error, decimals)}"

@@ -159,8 +159,8 @@ def _card(chart: Chart) -> Html:
 def _results(data: CampaignData) -> Html:
     note = (
         "± is one standard error. The error of formation energies and hull distances is the model's energy RMSE on the "
-        "test set, an upper estimate, because errors of similar structures cancel. Numbers with a mark carry a verdict "
-        "other than ok and must not be used as they are."
+        "test set, an upper estimate, because errors of similar structures cancel. Numbers in italics carry a verdict "
+        "other than ok: read why before using them."
     )
     return join([summary_table(data), tag("p", note, class_="note")])
 

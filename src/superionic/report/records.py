@@ -58,11 +58,24 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class FailureRecord:
-    """One piece of work that failed or was refused, with its cause."""
+    """Work that failed or was refused.
+
+    Attributes
+    ----------
+    stage : str
+        Stage of the campaign.
+    item : str
+        What failed.
+    cause : str
+        Why.
+    count : int
+        How many such failures the record stands for.
+    """
 
     stage: str
     item: str
     cause: str
+    count: int = 1
 
 
 @dataclass(frozen=True)

@@ -164,21 +164,23 @@ def _funnel(data: CampaignData, label: str) -> list[Content]:
 
 def failure_table(failures: tuple[FailureRecord, ...]) -> Html:
     """Failures counted by stage and cause, with examples."""
-    counts = Counter((failure.stage, failure.cause) for failure in failures)
+    counts: Counter[tuple[str, str]] = Counter()
+    for failure in failures:
+        counts[failure.stage, failure.cause] += failure.count
     order = {stage: i for i, stage in enumerate(STAGES)}
     rows = []
     for (stage, cause), count in sorted(counts.items(), key=lambda kv: (order.get(kv[0][0], len(order)), -kv[1])):
         items = [f.item for f in failures if (f.stage, f.cause) == (stage, cause)]
-        more = f" and {count - MAX_EXAMPLES} more" if count > MAX_EXAMPLES else ""
+        more = f" and {len(items) - MAX_EXAMPLES} more" if len(items) > MAX_EXAMPLES else ""
         rows.append([stage, cause, str(count), tag("small", "; ".join(items[:MAX_EXAMPLES]) + more)])
     return table(["Stage", "cause", "count", "what"], rows, numeric=[2])
 
 
 def cost_table(jobs: tuple[JobRecord, ...]) -> Html:
     """Jobs, failures and cost of each stage, and their sum."""
-    rows: list[list[Content]] = []
-    for stage in stage_order(jobs):
-        rows.append([stage, *_cost_cells([job for job in jobs if job.stage == stage])])
+    rows: list[list[Content]] = [
+        [stage, *_cost_cells([job for job in jobs if job.stage == stage])] for stage in stage_order(jobs)
+    ]
     rows.append([tag("strong", "sum"), *_cost_cells(list(jobs))])
     return table(["Stage", "completed", "reused", "failed", "wall time", "CPU time"], rows, numeric=range(1, 6))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from superionic.report.markup import formula
+from superionic.report.markup import Content, formula
 from superionic.report.numbers import MINUS
 
 # Okabe and Ito, Color Universal Design (2008), without the yellow that vanishes on white
@@ -17,12 +17,12 @@ GREY = "#8a8f98"
 INK = "#1f2933"
 GRID_COLOUR = "#e6e8eb"
 SEQUENTIAL = "Cividis"
-MIN_TICKS, MAX_TICKS = 3, 8
-TICK_MANTISSAS = (
+MIN_TICKS, MAX_TICKS = 4, 10
+TICK_MANTISSAS: tuple[tuple[float, ...], ...] = (
     (1,),
     (1, 2, 5),
     (1, 1.5, 2, 3, 5, 7),
-    tuple(range(1, 10)),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
     tuple(n / 10 for n in range(10, 100)),
 )
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -43,8 +43,8 @@ class Chart:
     ----------
     identity : str
         Name inside the page.
-    title, caption : str
-        Shown above and below the figure; HTML is escaped.
+    title, caption : str or Html
+        Shown above and below the figure; plain text is escaped.
     figure : plotly.graph_objects.Figure
         The figure.
     height_px : int
@@ -56,8 +56,8 @@ class Chart:
     """
 
     identity: str
-    title: str
-    caption: str
+    title: Content
+    caption: Content
     figure: Any
     height_px: int = 440
     wide: bool = False
@@ -85,8 +85,8 @@ def colour(index: int) -> str:
 
 
 def symbol(index: int) -> str:
-    """Marker symbol of the n-th series."""
-    return SYMBOLS[index % len(SYMBOLS)]
+    """Marker symbol of the n-th series; colour and symbol repeat together only after 49 series."""
+    return SYMBOLS[(index + index // len(PALETTE)) % len(SYMBOLS)]
 
 
 def translucent(hex_colour: str, alpha: float) -> str:
@@ -116,7 +116,7 @@ def axis(title: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401 (plotly 
 
 
 def log_axis(title: str, values: Iterable[float], **options: Any) -> dict[str, Any]:  # noqa: ANN401 (plotly options)
-    """Options of a logarithmic axis that holds ``values``, with at least three labelled ticks.
+    """Options of a logarithmic axis that holds ``values``, with enough labelled ticks.
 
     plotly's own ticks are a single power of ten, or digits without their power, where values span little.
     """
@@ -130,7 +130,7 @@ def log_axis(title: str, values: Iterable[float], **options: Any) -> dict[str, A
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two decimal logarithms: 3 to 8 of them."""
+    """Round numbers between two decimal logarithms: 4 to 10 of them where that is possible."""
     ticks: list[float] = []
     for mantissas in TICK_MANTISSAS:
         decades = range(math.floor(low), math.floor(high) + 1)

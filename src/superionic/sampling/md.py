@@ -12,7 +12,6 @@ from ase.constraints import FixCom
 from ase.md.langevin import Langevin
 from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from ase.md.nvtberendsen import NVTBerendsen
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from numpy.typing import NDArray
 
 from superionic.errors import CalculationError, InputError
@@ -194,7 +193,7 @@ class _Run:
 
     def record(self, step: int) -> None:
         """Note time, temperature and energy, and hand the frame on."""
-        row = (self.time_ps(step), float(self.atoms.get_temperature()), float(self.atoms.get_potential_energy()))
+        row = (self.time_ps(step), kinetic_temperature_K(self.atoms), float(self.atoms.get_potential_energy()))
         self.rows.append(row)
         if self.on_frame is not None:
             self.on_frame(MDFrame(step, row[0], self.atoms.get_positions(), row[1], row[2]))
@@ -222,7 +221,7 @@ class _Run:
         return None
 
     def heat_problem(self) -> str | None:
-        temperature = self.atoms.get_temperature()
+        temperature = kinetic_temperature_K(self.atoms)
         if not temperature < self.guard.max_temperature_ratio * self.temperature_K:
             return f"the temperature is {temperature:.0f} K, set were {self.temperature_K:g} K"
         force = np.abs(self.atoms.get_forces(md=True)).max()
@@ -249,15 +248,21 @@ def _schedule(time_ps: float, time_step_fs: float, stride_fs: float) -> tuple[in
     return max(1, round(time_ps * FS_PER_PS / time_step_fs)), stride
 
 
+def kinetic_temperature_K(atoms: Atoms) -> float:  # noqa: N802 (carries its unit)
+    """Temperature of the 3N - 3 degrees of freedom that are left when the centre of mass is at rest, K."""
+    return float(2 * atoms.get_kinetic_energy() / (3 * (len(atoms) - 1) * units.kB))
+
+
 def _thermal_start(atoms: Atoms, calculator: Any, temperature_K: float, rng: np.random.Generator) -> Atoms:  # noqa: ANN401
-    """Copy of the atoms with Maxwell-Boltzmann velocities and the centre of mass fixed."""
+    """Copy of the atoms with Maxwell-Boltzmann velocities and the centre of mass at rest."""
     if len(atoms) < MIN_ATOMS:
         raise InputError(f"MD needs at least {MIN_ATOMS} atoms, the cell has {len(atoms)}")
     state: Atoms = atoms.copy()
-    state.set_constraint(FixCom())
+    state.set_constraint()
     state.calc = calculator
-    MaxwellBoltzmannDistribution(state, temperature_K=temperature_K, rng=rng)
-    Stationary(state)
+    masses = state.get_masses()[:, None]
+    momenta = rng.standard_normal((len(state), 3)) * np.sqrt(masses * units.kB * temperature_K)
+    state.set_momenta(momenta - masses * momenta.sum(axis=0) / masses.sum())
     return state
 
 
@@ -266,9 +271,10 @@ def _integrator(
 ) -> Any:  # noqa: ANN401 (ASE)
     """Integrator of the thermostat; `step` and `damping` in ASE's time unit."""
     if thermostat is Thermostat.LANGEVIN:
+        atoms.set_constraint(FixCom())  # its noise would move the centre of mass
         return Langevin(atoms, step, temperature_K=temperature_K, friction=1 / damping, fixcm=False, rng=rng)
+    # the other two keep the centre of mass at rest by themselves, but count it among the 3N degrees of freedom to heat
+    counted_K = temperature_K * (len(atoms) - 1) / len(atoms)
     if thermostat is Thermostat.BERENDSEN:
-        return NVTBerendsen(atoms, step, temperature_K=temperature_K, taut=damping, fixcm=False)
-    # ASE's chain heats 3N degrees of freedom; with the centre of mass at rest only 3N - 3 can take up the heat
-    share = (len(atoms) - 1) / len(atoms)
-    return NoseHooverChainNVT(atoms, step, temperature_K=temperature_K * share, tdamp=damping)
+        return NVTBerendsen(atoms, step, temperature_K=counted_K, taut=damping)
+    return NoseHooverChainNVT(atoms, step, temperature_K=counted_K, tdamp=damping)

@@ -72,6 +72,8 @@ def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> H
     """
     # odd, so that the median of a block in which a jump falls is one site or the other, not a place between
     width = 2 * (round(coarse_time_ps / frame.time_step_ps) // 2) + 1
+    # a run shorter than a few coarse times still has a start and an end to compare
+    width = min(width, 2 * (frame.n_frames // 6) + 1)
     medians = np.concatenate([_block_medians(x, width) for x in frame.chunks(frame.mobile_index)])
     far = 0.5 * hop_length_A
     path = medians.copy()

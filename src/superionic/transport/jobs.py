@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from jobflow import Maker
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -22,20 +18,24 @@ from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc
 from superionic.sampling.md import MDFrame, MDResult, run_md
 from superionic.stages import TransportSettings
 from superionic.training.schemas import ModelDoc
-from superionic.transport.arrhenius import Arrhenius, fit_arrhenius
-from superionic.transport.diffusion import Diffusion, analyze_trajectory
+from superionic.transport.assemble import (
+    arrhenius_of,
+    arrhenius_points,
+    common_verdict,
+    diffusion_document,
+    fitted_fields,
+    host_sites,
+)
+from superionic.transport.diffusion import analyze_trajectory
 from superionic.transport.pathways import ion_density, site_occupancy
 from superionic.transport.schemas import (
-    ArrheniusPoint,
     ConductivityDoc,
     DiffusionDoc,
-    Interval,
     PathwayDoc,
     SiteOccupancy,
     TrajectoryDoc,
 )
 from superionic.transport.trajectory import TrajectoryWriter, read_trajectory
-from superionic.transport.verdicts import Verdict
 from superionic.units import FS_PER_PS
 
 MEDIA_TYPE = "application/x-hdf5"
@@ -187,37 +187,7 @@ class DiffusionMaker(Maker):
             charge_e=self.charge_e,
             discard_ps=run.discard_ps,
         )
-        return _diffusion_doc(run, found)
-
-
-def _diffusion_doc(run: TrajectoryDoc, found: Diffusion) -> DiffusionDoc:
-    planes = zip(("ab", "ac", "bc"), found.diffusivity_planes_cm2_per_s, strict=True)
-    low, high = found.diffusivity_interval95_cm2_per_s
-    return DiffusionDoc(
-        model_key=run.model_key,
-        mobile=found.mobile,
-        temperature_K=found.temperature_K,
-        replica=run.replica,
-        analysed_ps=found.duration_ps,
-        diffusivity_cm2_per_s=found.diffusivity_cm2_per_s,
-        diffusivity_std_cm2_per_s=found.diffusivity_std_cm2_per_s,
-        diffusivity_95_cm2_per_s=Interval(low=low, high=high),
-        conductivity_S_per_cm=found.conductivity_S_per_cm,
-        conductivity_std_S_per_cm=found.conductivity_std_S_per_cm,
-        diffusivity_axes_cm2_per_s=found.diffusivity_axes_cm2_per_s.tolist(),
-        diffusivity_planes_cm2_per_s={name: float(value) for name, value in planes},
-        haven_ratio=found.haven_ratio,
-        haven_ratio_std=found.haven_ratio_std,
-        n_hops=found.n_hops,
-        verdict=found.verdict.value,
-        verdict_reason=found.verdict_reason,
-        upper_bound_cm2_per_s=found.diffusivity_upper_bound_cm2_per_s,
-        msd_time_ps=found.msd_time_ps.tolist(),
-        msd_tracer_A2=found.msd_tracer_A2.tolist(),
-        msd_host_A2=found.msd_host_A2.tolist(),
-        fit_window_ps=found.window_ps,
-        warnings=list(run.warnings),
-    )
+        return diffusion_document(run, found)
 
 
 @dataclass
@@ -259,7 +229,7 @@ class ConductivityMaker(Maker):
 
     def _fit(self, model: ModelDoc, found: list[DiffusionDoc], missing: int) -> ConductivityDoc:
         try:
-            fit = _arrhenius(found, self.charge_e)
+            fit = arrhenius_of(found, self.charge_e)
         except TransportInputError as error:
             fit, reason = None, str(error)
         else:
@@ -268,72 +238,11 @@ class ConductivityMaker(Maker):
             model_key=model.key,
             level_of_theory=model.label_level_of_theory,
             mobile=self.mobile,
-            points=_points(found),
+            points=arrhenius_points(found),
             reference_temperature_K=self.settings.reference_temperature_K,
             missing=[f"{missing} MD runs did not finish: see the failures of the transport stage"] * bool(missing),
-            **_fitted(fit, self.settings.reference_temperature_K, reason, _common_verdict(found)),
+            **fitted_fields(fit, self.settings.reference_temperature_K, reason, common_verdict(found)),
         )
-
-
-def _arrhenius(found: Sequence[DiffusionDoc], charge_e: float) -> Arrhenius:
-    return fit_arrhenius(
-        [item.temperature_K for item in found],
-        [item.diffusivity_cm2_per_s for item in found],
-        [item.diffusivity_std_cm2_per_s for item in found],
-        conductivities_S_per_cm=[item.conductivity_S_per_cm for item in found],
-        verdicts=[item.verdict for item in found],
-        charge_e=charge_e,
-    )
-
-
-def _points(found: Sequence[DiffusionDoc]) -> list[ArrheniusPoint]:
-    return [
-        ArrheniusPoint(
-            temperature_K=item.temperature_K,
-            diffusion_key=item.key,
-            diffusivity_cm2_per_s=item.diffusivity_cm2_per_s,
-            diffusivity_std_cm2_per_s=item.diffusivity_std_cm2_per_s,
-            conductivity_S_per_cm=item.conductivity_S_per_cm,
-            conductivity_std_S_per_cm=item.conductivity_std_S_per_cm,
-            verdict=item.verdict,
-            used=item.verdict == Verdict.OK,
-            reason="" if item.verdict == Verdict.OK else item.verdict_reason,
-        )
-        for item in found
-    ]
-
-
-def _common_verdict(found: Sequence[DiffusionDoc]) -> str:
-    """What most of the runs that cannot be used suffer from."""
-    bad = Counter(item.verdict for item in found if item.verdict != Verdict.OK)
-    return bad.most_common(1)[0][0] if bad else Verdict.TOO_FEW_HOPS.value
-
-
-def _fitted(fit: Arrhenius | None, reference_K: float, reason: str, verdict: str) -> dict[str, Any]:
-    """Fields of a ConductivityDoc that a fit fills, or leaves empty with the reason."""
-    if fit is None:
-        empty = dict.fromkeys(
-            ("activation_energy_eV", "activation_energy_std_eV", "activation_energy_95_eV"),
-        )
-        sigma = dict.fromkeys(("conductivity_at_reference_S_per_cm", "conductivity_at_reference_95_S_per_cm"))
-        return empty | sigma | {"verdict": verdict, "verdict_reason": f"no Arrhenius fit: {reason}"}
-    reference = fit.conductivity_at(reference_K)
-    low, high = fit.activation_energy_interval95_eV
-    grid = np.linspace(fit.temperatures_K.min(), fit.temperatures_K.max(), FIT_GRID)
-    line = [fit.conductivity_at(float(temperature), level=BAND_LEVEL) for temperature in grid]
-    return {
-        "activation_energy_eV": fit.activation_energy_eV,
-        "activation_energy_std_eV": fit.activation_energy_std_eV,
-        "activation_energy_95_eV": Interval(low=low, high=high),
-        "conductivity_at_reference_S_per_cm": reference.value,
-        "conductivity_at_reference_95_S_per_cm": Interval(low=reference.low, high=reference.high),
-        "fit_temperatures_K": grid.tolist(),
-        "fit_conductivity_S_per_cm": [point.value for point in line],
-        "fit_low_S_per_cm": [point.low for point in line],
-        "fit_high_S_per_cm": [point.high for point in line],
-        "verdict": reference.verdict.value,
-        "verdict_reason": "; ".join((f"fitted over {len(fit.temperatures_K)} temperatures", *fit.warnings)),
-    }
 
 
 @dataclass
@@ -393,33 +302,3 @@ class PathwayMaker(Maker):
             ],
             jumps={f"{a}->{b}": int(n) for (a, b), n in found.jumps_by_label.items()},
         )
-
-
-def host_sites(host: Structure, lattice_A: np.ndarray, mobile: str) -> tuple[np.ndarray, list[str]]:
-    """Fractional coordinates and labels of the host's sites of the mobile species in an MD supercell.
-
-    Parameters
-    ----------
-    host : Structure
-        Disordered host cell.
-    lattice_A : numpy.ndarray
-        Lattice of the MD cell, shape (3, 3), A; a supercell of the host up to relaxation strain.
-    mobile : str
-        Mobile species.
-
-    Returns
-    -------
-    tuple of numpy.ndarray and list of str
-        Fractional coordinates in the MD cell, shape (n_sites, 3), and a label per site.
-
-    Raises
-    ------
-    TransportInputError
-        If the MD cell is no supercell of the host.
-    """
-    matrix = np.round(lattice_A @ np.linalg.inv(host.lattice.matrix)).astype(int)
-    if abs(np.linalg.det(matrix)) < 1 - 1e-6:
-        raise TransportInputError(f"the MD cell {lattice_A.tolist()} is no supercell of the host: {host.lattice.abc}")
-    sites = Structure.from_sites([site for site in host if mobile in {e.symbol for e in site.species.elements}])
-    supercell = sites.make_supercell(matrix, in_place=False, to_unit_cell=True)
-    return np.asarray(supercell.frac_coords), [site.label for site in supercell]

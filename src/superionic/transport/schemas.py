@@ -46,7 +46,7 @@ class DiffusionDoc(BaseDoc):
     diffusivity_95_cm2_per_s: Interval = Field(description="95 % interval, cm^2/s")
     conductivity_S_per_cm: float = Field(description="Nernst-Einstein conductivity, S/cm")
     conductivity_std_S_per_cm: float = Field(description="its standard error, S/cm")
-    diffusivity_axes_cm2_per_s: list[float] = Field(description="along x, y, z, cm^2/s")
+    diffusivity_axes_cm2_per_s: list[float] = Field(description="along the unit vectors of a, b and c, cm^2/s")
     diffusivity_planes_cm2_per_s: dict[str, float] = Field(description="in the planes ab, ac, bc, cm^2/s")
     haven_ratio: float | None = Field(description="tracer over charge diffusivity")
     haven_ratio_std: float | None = Field(description="its standard error")

@@ -1,0 +1,204 @@
+import math
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from superionic.documents import CompositionInfo
+from superionic.report.figures_campaign import cost_by_stage, cost_chart, lanes, timeline_chart
+from superionic.report.figures_density import cartesian_grid, density_charts, enclosing_level
+from superionic.report.figures_stability import formation_chart, fractions_of, phase_diagram_chart, tie_lines
+from superionic.report.figures_training import history_chart, learning_curve_chart, parity_charts
+from superionic.report.figures_transport import arrhenius_chart, msd_chart
+from superionic.report.theme import GREY
+
+
+def traces(chart, **wanted):
+    return [t for t in chart.figure.data if all(getattr(t, key) == value for key, value in wanted.items())]
+
+
+def named(chart, text):
+    return [t for t in chart.figure.data if t.name and text in t.name]
+
+
+def test_points_that_are_not_ok_are_hollow_grey_and_named(campaign):
+    chart = arrhenius_chart(campaign.conductivities)
+    (doubtful,) = named(chart, "too few hops")
+    assert doubtful.marker.color == GREY
+    assert doubtful.marker.symbol.endswith("-open")
+    assert "too few hops" in doubtful.text[0]
+    assert "not in the fit" in doubtful.text[0]
+    good = next(t for t in chart.figure.data if t.name == "Li<sub>3</sub>YBr<sub>6</sub>")
+    assert list(good.x) == pytest.approx([1000 / 900, 1.0])
+    assert chart.columns["verdict"].count("ok") == 5
+
+
+def test_extrapolation_meets_the_reference_value(campaign):
+    doc = campaign.conductivities[0]
+    chart = arrhenius_chart((doc,))
+    (dashed,) = [t for t in chart.figure.data if t.line.dash == "dash"]
+    assert dashed.x[-1] == pytest.approx(1000 / 300)
+    assert dashed.y[-1] == pytest.approx(doc.conductivity_at_reference_S_per_cm)
+    # the synthetic line is an exact Arrhenius law, so both parts meet at the coldest run
+    assert dashed.y[0] == pytest.approx(doc.fit_conductivity_S_per_cm[0], rel=1e-6)
+
+
+def test_error_bars_stay_on_a_logarithmic_axis(campaign):
+    doc = campaign.conductivities[0]
+    wide = [p.model_copy(update={"conductivity_std_S_per_cm": 50 * p.conductivity_S_per_cm}) for p in doc.points]
+    chart = arrhenius_chart((doc.model_copy(update={"points": wide}),))
+    points = traces(chart, mode="markers")[0]
+    assert all(value - below > 0 for value, below in zip(points.y, points.error_y.arrayminus, strict=True))
+
+
+@pytest.mark.parametrize("bad", [0.0, -1e-6, math.nan])
+def test_conductivities_that_are_not_positive_are_left_out(campaign, bad):
+    doc = campaign.conductivities[0]
+    points = [p.model_copy(update={"conductivity_S_per_cm": bad}) for p in doc.points]
+    assert arrhenius_chart((doc.model_copy(update={"points": points}),)) is None
+    assert arrhenius_chart((doc.model_copy(update={"points": [doc.points[0], *points[1:]]}),)) is not None
+
+
+def test_fit_that_failed_still_shows_points(campaign):
+    empty = dict.fromkeys(("activation_energy_eV", "conductivity_at_reference_S_per_cm"))
+    lists = {"fit_temperatures_K": [], "fit_conductivity_S_per_cm": [], "fit_low_S_per_cm": [], "fit_high_S_per_cm": []}
+    doc = campaign.conductivities[0].model_copy(update=empty | lists)
+    chart = arrhenius_chart((doc,))
+    assert not traces(chart, mode="lines")
+    assert traces(chart, mode="markers")
+
+
+def test_msd_marks_the_fit_window_and_greys_doubtful_runs(campaign):
+    chart = msd_chart(campaign.diffusions)
+    windows = [t for t in chart.figure.data if t.line.width == 4 and len(t.x)]
+    assert len(windows) == 5
+    assert all(min(t.x) >= 1.0 and max(t.x) <= 3.0 for t in windows)
+    assert {t.line.color for t in named(chart, "too few hops")} == {GREY}
+    assert msd_chart(()) is None
+
+
+def test_ternary_positions_are_barycentric(campaign):
+    doc = campaign.phase_diagram
+    lowest = [entry for entry in doc.entries if entry.lowest]
+    fractions = fractions_of(lowest, doc)
+    assert fractions[:3] == pytest.approx(np.eye(3))
+    assert fractions[3] == pytest.approx([0, 0.5, 0.5])
+    assert fractions[4] == pytest.approx([0.5, 0, 0.5])
+    chart = phase_diagram_chart(doc)
+    (stable,) = named(chart, "on the hull")
+    (unstable,) = named(chart, "above the hull")
+    assert (len(stable.a), len(unstable.a)) == (4, 1)
+    assert "meV/atom" in unstable.text[0]
+
+
+def test_tie_lines_follow_the_lower_hull():
+    fractions = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]])
+    assert tie_lines(fractions, np.array([0, 0, 0, -1.0])) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    # a stable phase on an edge splits that edge
+    edge = np.vstack([np.eye(3), [[0.5, 0.5, 0]]])
+    assert (0, 1) not in tie_lines(edge, np.array([0, 0, 0, -1.0]))
+    assert tie_lines(np.eye(3), np.zeros(3)) == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_binary_hull(synthetic):
+    places = synthetic["places"]
+    doc = synthetic["phase_diagram"](places=[places[0], places[1]], members=(places[0], places[1]))
+    chart = phase_diagram_chart(doc)
+    assert "formation energy" in chart.figure.layout.yaxis.title.text
+    assert list(named(chart, "on the hull")[0].x) == pytest.approx([0, 1])
+    assert formation_chart(doc) is None
+
+
+def test_other_numbers_of_end_members_have_no_figure(synthetic):
+    doc = synthetic["phase_diagram"]()
+    assert phase_diagram_chart(doc.model_copy(update={"end_members": doc.end_members[:1]})) is None
+    assert phase_diagram_chart(doc.model_copy(update={"entries": []})) is None
+
+
+def test_formation_energies_show_both_sources(campaign):
+    chart = formation_chart(campaign.phase_diagram)
+    tuned, labels = chart.figure.data
+    assert list(tuned.x) == pytest.approx([-8.3, 2.1])
+    assert list(labels.x) == pytest.approx([-6.1, 1.3])
+    assert tuned.error_x.value == pytest.approx(6.47)
+
+
+def test_parity_says_the_errors_of_the_whole_set(campaign):
+    energy, force = parity_charts(campaign.model)
+    assert [t.name for t in energy.figure.data if t.showlegend is not False] == [
+        "foundation: RMSE 31 meV/atom",
+        "tuned: RMSE 6.5 meV/atom",
+    ]
+    assert "offsets were fitted" in energy.caption
+    assert "offsets" not in force.caption
+    # the lower panel is the difference, in the smaller unit
+    upper, lower = named(force, "tuned")[0], [t for t in force.figure.data if t.legendgroup == "tuned"][1]
+    assert lower.y == pytest.approx(1000 * (np.asarray(upper.y) - np.asarray(upper.x)))
+    assert parity_charts(campaign.model.model_copy(update={"parity_foundation": None, "parity_tuned": None})) == []
+
+
+def test_history_and_learning_curve(campaign):
+    history = history_chart(campaign.model)
+    assert {t.name for t in history.figure.data} == {"teacher (labels)", "pt_head (replay of the foundation)"}
+    assert "stopped early" in history.caption
+    curve = learning_curve_chart(campaign.learning_curve)
+    assert list(curve.figure.data[0].x) == [15, 30, 60]
+    assert history_chart(campaign.model.model_copy(update={"history": []})) is None
+
+
+def test_density_levels_enclose_their_share():
+    density = np.random.default_rng(0).random((9, 8, 7)) ** 4
+    for share in (0.5, 0.9):
+        level = enclosing_level(density, share)
+        assert density[density >= level].sum() >= share * density.sum()
+        assert density[density > level].sum() <= share * density.sum()
+
+
+def test_oblique_density_is_found_at_its_place_on_a_rectangular_grid(campaign):
+    doc = campaign.pathways[0]
+    coordinates, values = cartesian_grid(doc, 40)
+    a, b, c = np.einsum("ixyz,ij->jxyz", coordinates, np.linalg.inv(np.array(doc.lattice_A)))
+    inside = values > 0
+    expected = np.exp(3 * np.cos(4 * np.pi * a) + 3 * np.cos(4 * np.pi * b) + 1.5 * np.cos(4 * np.pi * c))
+    assert np.corrcoef(values[inside], expected[inside])[0, 1] > 0.99
+    # the box around an oblique cell has empty corners
+    assert 0.5 < inside.mean() < 0.95
+
+
+def test_densities_need_loaded_grids_and_few_surfaces(campaign):
+    doc = campaign.pathways[0]
+    assert density_charts((doc.model_copy(update={"density_ions_per_A3": []}),)) == []
+    kinds = [chart.identity for chart in density_charts((doc, doc, doc), max_surfaces=2)]
+    assert kinds == ["density-0", "surface-0", "density-1", "surface-1", "density-2"]
+
+
+def test_lanes_never_overlap(campaign):
+    jobs = sorted((job for job in campaign.jobs if job.started), key=lambda job: job.started)
+    chosen = lanes(jobs)
+    assert max(chosen) == 1
+    for lane in set(chosen):
+        mine = [job for job, row in zip(jobs, chosen, strict=True) if row == lane]
+        assert all(first.ended <= second.started for first, second in pairwise(mine))
+
+
+def test_timeline_and_cost(campaign):
+    chart = timeline_chart(campaign.jobs)
+    assert {t.name for t in chart.figure.data} == {"completed", "failed"}
+    assert "1 result taken over" in chart.caption
+    costs = cost_by_stage(campaign.jobs)
+    assert costs["training"] == (1, 130.0, pytest.approx(117.0))
+    assert list(costs) == ["ordering", "screening", "sampling", "labelling", "training", "stability", "transport"]
+    assert cost_chart(campaign.jobs).columns["jobs"][3] == 40
+    assert timeline_chart(()) is None
+    assert cost_chart(()) is None
+    long = [replace(job, ended=job.started + timedelta(days=9)) for job in campaign.jobs if job.started]
+    assert "(d)" in timeline_chart(long).figure.layout.xaxis.title.text
+
+
+def test_names_are_escaped_in_figures(campaign):
+    doc = campaign.conductivities[0]
+    place = CompositionInfo(axes={}, label="<b>", formula="<img src=x>")
+    chart = arrhenius_chart((doc.model_copy(update={"composition": place}),))
+    assert "<img" not in str(chart.figure.to_json())
