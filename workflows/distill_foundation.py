@@ -1,4 +1,4 @@
-r"""Distil `superionic-mini`, a small MACE, from CHGNet 0.3.0.
+"""Distil `superionic-mini`, a small MACE, from CHGNet 0.3.0.
 
 Run the sub-commands in this order (each can be repeated: finished work is skipped)::
 
@@ -9,11 +9,9 @@ Run the sub-commands in this order (each can be repeated: finished work is skipp
     python workflows/distill_foundation.py explore    --work W --set g1 --model W/v1.model --counts 36 24 24 0
     python workflows/distill_foundation.py label      --work W
     python workflows/distill_foundation.py train      --work W --minutes 29 --lr 0.006 --start W/v1.model
-    python workflows/distill_foundation.py train      --work W --minutes 4.5 --lr 0.003 --late 0 --halide-weight 3 \
-        --start W/mini.model --output final.model
-    python workflows/distill_foundation.py evaluate   --work W --model W/final.model
-    python workflows/distill_foundation.py stability  --work W --model W/final.model
-    python workflows/distill_foundation.py card       --work W --model W/final.model --out DIR
+    python workflows/distill_foundation.py evaluate   --work W --model W/mini.model
+    python workflows/distill_foundation.py stability  --work W --model W/mini.model
+    python workflows/distill_foundation.py card       --work W --model W/mini.model --out DIR
 """
 
 from __future__ import annotations
@@ -118,9 +116,8 @@ def train(args: argparse.Namespace) -> None:
     folders = [p for p in sorted((args.work / "labels").iterdir()) if p.name != "test"]
     frames = [f for folder in folders for f in labelled(folder)]
     valid = by_system(labelled(args.work / "labels" / "test")) or {"train sample": frames[::20]}
-    frames += [f for f in frames if f.info["system"] == "halide"] * (args.halide_weight - 1)
     LOG.info("%d training frames", len(frames))
-    schedule = learn.Schedule(minutes=args.minutes, learning_rate=args.lr, late=args.late)
+    schedule = learn.Schedule(minutes=args.minutes, learning_rate=args.lr)
     learn.train(frames, valid, args.work / args.output, schedule, Architecture(), args.start)
 
 
@@ -207,8 +204,6 @@ def parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("train", parents=[common], help="train the small model")
     fit.add_argument("--minutes", type=float, default=40.0, help="wall time")
     fit.add_argument("--lr", type=float, default=0.01)
-    fit.add_argument("--late", type=float, default=0.6, help="when the energy weight rises, as fraction of the time")
-    fit.add_argument("--halide-weight", type=int, default=1, help="how often halide frames count")
     fit.add_argument("--start", type=Path, default=None, help="model file to start from")
     fit.add_argument("--output", default="mini.model")
     fit.set_defaults(run=train)

@@ -67,6 +67,13 @@ class TrainingMode(StrEnum):
     SCRATCH = "scratch"
 
 
+class LearningRateSchedule(StrEnum):
+    """How the learning rate falls during the training."""
+
+    PLATEAU = "plateau"
+    EXPONENTIAL = "exponential"
+
+
 class OrderingSettings(StageSettings):
     """Enumeration of symmetry-distinct orderings."""
 
@@ -168,7 +175,16 @@ class TrainingSettings(StageSettings):
     learning_rate: float = Field(
         0.01, gt=0, description="effective learning rate (forced: MACE would lower it to 1e-4)"
     )
-    scheduler_patience: int = Field(5, ge=1, description="epochs before the learning rate is lowered (our choice)")
+    schedule: LearningRateSchedule = Field(
+        LearningRateSchedule.PLATEAU,
+        description="plateau: the rate falls when the validation loss stalls; exponential: after every epoch (our choice)",
+    )
+    schedule_factor: float = Field(
+        0.8, gt=0, le=1, description="factor by which the learning rate falls each time (our choice)"
+    )
+    scheduler_patience: int = Field(
+        5, ge=1, description="plateau only: epochs before the learning rate is lowered (our choice)"
+    )
     ema_decay: float = Field(0.99, gt=0, lt=1, description="decay of the moving average of the weights (our choice)")
     batch_size: int = Field(10, ge=1, description="structures per batch (our choice)")
     weights: LossWeights = Field(default_factory=LossWeights)

@@ -37,7 +37,6 @@ from superionic.transport.schemas import (
 QUICKSTART = Path(__file__).parents[2] / "workflows" / "quickstart.yaml"
 START = datetime(2030, 1, 1, 8, 0, tzinfo=UTC)
 TEACHER = "teacher: synthetic numbers"
-KEY = {"orderings": "a", "screening": "b", "sampling": "c", "labels": "d", "dataset": "e", "model": "f"}
 BOLTZMANN = 8.617333262e-5
 PLACES = [
     CompositionInfo(axes={"x": 1.0, "y": 0.0}, label="x=1,y=0", formula="Li3InCl6"),

@@ -5,9 +5,10 @@ from jobflow import JobStore
 from maggma.stores import MemoryStore
 from monty.json import jsanitize
 
+from superionic.database.stores import job_store
 from superionic.documents import Resources
 from superionic.errors import InputError
-from superionic.report import load_campaign
+from superionic.report import load_campaign, write_report
 from superionic.report.data import timeline_of
 from superionic.report.records import DocumentRecord, ancestors
 
@@ -107,3 +108,20 @@ def test_ancestors_are_counted_once():
     assert ancestors(records, "c") == {"DiffusionDoc": 2, "ModelDoc": 1, "unknown": 1}
     assert ancestors(records, "nowhere") == {}
     assert timeline_of([DocumentRecord("x", "LabelDoc")])[0].started is None
+
+
+@pytest.mark.integration
+def test_a_campaign_on_a_real_server_becomes_a_page(database, campaign, tmp_path):
+    real = job_store(database)
+    real.connect()
+    put(real, campaign.model, 1, save={"models": ["model_blob", "parity_foundation", "parity_tuned"]})
+    put(real, campaign.pathways[0], 2, save={"data": ["density_ions_per_A3"]})
+    put(real, campaign.phase_diagram, 3)
+    for number, doc in enumerate((*campaign.diffusions, *campaign.conductivities), start=4):
+        put(real, doc, number, resources=Resources(wall_time_s=1, cpu_time_s=1))
+    data = load_campaign(real, "s", spec=campaign.spec)
+    assert data.model.parity_foundation == campaign.model.parity_foundation
+    assert sum(data.pathways[0].density_ions_per_A3) == pytest.approx(sum(campaign.pathways[0].density_ions_per_A3))
+    assert data.wall_time_s < 60
+    text = write_report(data, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "0.31 ± 0.04" in text

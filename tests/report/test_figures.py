@@ -25,7 +25,8 @@ def named(chart, text):
 
 def test_points_that_are_not_ok_are_hollow_grey_and_named(campaign):
     chart = arrhenius_chart(campaign.conductivities)
-    (doubtful,) = named(chart, "too few hops")
+    doubtful, again = named(chart, "too few hops")
+    assert (doubtful.showlegend, again.showlegend) == (True, False)
     assert doubtful.marker.color == GREY
     assert doubtful.marker.symbol.endswith("-open")
     assert "too few hops" in doubtful.text[0]
@@ -68,6 +69,31 @@ def test_fit_that_failed_still_shows_points(campaign):
     chart = arrhenius_chart((doc,))
     assert not traces(chart, mode="lines")
     assert traces(chart, mode="markers")
+
+
+def test_only_reached_temperatures_are_drawn_without_a_reference(campaign):
+    empty = {"conductivity_at_reference_S_per_cm": None, "conductivity_at_reference_95_S_per_cm": None}
+    doc = campaign.conductivities[0].model_copy(update=empty)
+    assert "Right:" in arrhenius_chart(campaign.conductivities).caption
+    chart = arrhenius_chart((doc,))
+    assert "Right:" not in chart.caption
+    assert chart.figure.layout.xaxis.range[1] < 1000 / 700
+
+
+def test_many_references_share_a_name(campaign):
+    chart = arrhenius_chart(campaign.conductivities * 3)
+    shown = [t.name for t in chart.figure.data if t.marker.symbol == "diamond-open" and t.showlegend]
+    assert shown == ["at 300 K: extrapolated"]
+
+
+def test_long_runs_are_thinned_evenly_on_the_logarithmic_axis(campaign):
+    lag = np.arange(1, 5001) * 0.1
+    long = {"msd_time_ps": lag.tolist(), "msd_tracer_A2": lag.tolist(), "msd_host_A2": [0.1] * 5000}
+    chart = msd_chart((campaign.diffusions[0].model_copy(update=long),))
+    x = chart.columns["lag_time_ps"]
+    assert 100 < len(x) <= 200
+    assert (x[0], x[-1]) == pytest.approx((0.1, 500))
+    assert max(later / sooner for sooner, later in pairwise(x)) <= 2.01
 
 
 def test_msd_marks_the_fit_window_and_greys_doubtful_runs(campaign):

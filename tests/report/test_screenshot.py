@@ -1,7 +1,10 @@
-"""The page in a real browser without network."""
+"""The page in a real browser without network: everything is drawn, no text meets another or is cut off."""
 
+import json
+import re
 import shutil
 import subprocess
+from html import unescape
 
 import pytest
 
@@ -11,27 +14,49 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PROBE = """
 <script>
 window.addEventListener("load", () => setTimeout(() => {
-  const drawn = document.querySelectorAll(".plot .main-svg").length;
-  const plots = [...document.querySelectorAll(".plot")].filter((plot) => plot.querySelector(".main-svg")).length;
-  const wide = document.documentElement.scrollWidth > window.innerWidth;
-  document.title = `plots ${plots} drawn ${drawn > 0} overflow ${wide}`;
+  const faults = [];
+  const plots = [...document.querySelectorAll(".plot")];
+  plots.forEach((plot) => {
+    if (!plot.querySelector(".main-svg")) faults.push(`${plot.id} is not drawn`);
+    const frame = plot.getBoundingClientRect();
+    const texts = [...plot.querySelectorAll("svg text")]
+      .map((text) => ({ words: text.textContent.trim(), box: text.getBoundingClientRect() }))
+      .filter((text) => text.words && text.box.width > 0);
+    texts.forEach(({ words, box: a }, i) => {
+      const cut = Math.max(frame.left - a.left, a.right - frame.right, frame.top - a.top, a.bottom - frame.bottom);
+      if (cut > 1) faults.push(`${plot.id}: ${words} is cut off`);
+      texts.slice(i + 1).forEach(({ words: other, box: b }) => {
+        const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (width > 1 && height > 3) faults.push(`${plot.id}: ${words} meets ${other}`);
+      });
+    });
+  });
+  if (document.documentElement.scrollWidth > window.innerWidth) faults.push("the page is too wide");
+  document.querySelectorAll(".scroll").forEach((table) => {
+    if (table.scrollWidth > table.clientWidth) faults.push("a table is too wide");
+  });
+  document.title = `PROBE ${plots.length} ${JSON.stringify(faults)}`;
 }, 3000));
 </script>
 """
 
 
 @pytest.mark.integration
-def test_all_figures_are_drawn_and_nothing_sticks_out(campaign, tmp_path):
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_all_figures_are_drawn_and_no_text_overlaps(campaign, tmp_path, width):
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         pytest.skip("no chromium on this machine: the page is not looked at by a browser")
-    # isosurfaces need a GPU or minutes of software rendering
     page = write_report(campaign, tmp_path / "report.html")
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
     command = [
         *(browser, "--headless", "--no-sandbox", "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}"),
         *("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--host-resolver-rules=MAP * ~NOTFOUND"),
-        *("--window-size=1280,900", "--virtual-time-budget=20000", "--dump-dom", page.as_uri()),
+        *(f"--window-size={width},900", "--virtual-time-budget=20000", "--dump-dom", page.as_uri()),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    assert "<title>plots 12 drawn true overflow false</title>" in done.stdout
+    found = re.search(r"<title>PROBE (\d+) (.*?)</title>", done.stdout, re.DOTALL)
+    assert found is not None, done.stderr[-500:]
+    assert int(found[1]) == 12
+    assert json.loads(unescape(found[2])) == []

@@ -45,6 +45,13 @@ def test_other_modes_switch_multihead_off(mode):
         assert (found["r_max"], found["num_channels"], found["correlation"]) == ("5.0", "128", "3")
 
 
+def test_schedules():
+    assert options(arguments()[1])["scheduler"] == "ReduceLROnPlateau"
+    found = options(arguments(schedule="exponential", schedule_factor=0.9)[1])
+    assert (found["scheduler"], found["lr_scheduler_gamma"]) == ("ExponentialLR", "0.9")
+    assert "scheduler_patience" not in found
+
+
 def test_mace_accepts_every_argument():
     pytest.importorskip("mace")
     from mace import tools

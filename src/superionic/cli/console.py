@@ -9,6 +9,9 @@ from typing import Any
 
 import typer
 
+PLAIN_WIDTH = 140
+"""Columns of a table that goes to a file or pipe."""
+
 
 def emit_json(data: Any) -> None:  # noqa: ANN401 (anything JSON can hold)
     """Write machine-readable output."""
@@ -25,7 +28,10 @@ def emit_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(file=sys.stdout).print(table)
+    console = Console(file=sys.stdout)
+    if not sys.stdout.isatty():
+        console.width = PLAIN_WIDTH
+    console.print(table)
 
 
 def say(message: str) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from superionic.cli import campaign, plan, results, system
+from superionic.cli import campaign, models, plan, results, system
 from superionic.errors import SuperionicError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (campaign, plan, results, system):
+for group in (campaign, plan, results, models, system):
     group.register(app)
 
 INTERRUPTED = 130

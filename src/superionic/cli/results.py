@@ -161,7 +161,7 @@ def make_report(choice: Any, campaign: str, output: Path) -> Path:  # noqa: ANN4
     from superionic.report import FailureRecord, load_campaign, write_report
 
     failures = [
-        FailureRecord(failure.stage, f"{failure.n_jobs} jobs", f"{failure.cause}: {failure.message}")
+        FailureRecord(failure.stage, "jobs", f"{failure.cause}: {failure.message}", failure.n_jobs)
         for failure in campaign_status(launchpad(choice), campaign).failures
     ]
     data = load_campaign(job_store(choice), campaign, spec=load_spec(choice, campaign), failures=failures)

@@ -20,7 +20,7 @@ def summary(choice: DatabaseChoice, spec: ElectrolyteSpec) -> list[dict[str, Any
     from superionic.ordering.composition import grid_cells
 
     database = mongo_database(choice)
-    mine = [f"spec_key={spec.key}"]
+    mine = [f"spec_keys={spec.key}"]
     hulls = _by_formula(find_rows(database["phase_diagrams"], mine, unwind="phases"))
     sigmas = _by_formula(find_rows(database["conductivities"], mine))
     return [
@@ -52,7 +52,7 @@ def _row(formula: str, hull: dict[str, Any] | None, sigma: dict[str, Any] | None
 
 
 def show_summary(rows: list[dict[str, Any]]) -> None:
-    """Print the rows as a table; numbers whose verdict is not ok are marked."""
+    """Print the rows as a table; where a verdict is not ok the bound stands instead of a number."""
     columns = (
         "composition",
         "E_f / meV/atom",
@@ -62,7 +62,7 @@ def show_summary(rows: list[dict[str, Any]]) -> None:
         "E_a / eV",
     )
     emit_table("results", columns, [_cells(row) for row in rows])
-    say("~ marks a conductivity whose verdict is not ok: see the report for the reason and the bound")
+    say("a conductivity in words instead of a number: the run was too short or unsound, see the report for the reason")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -88,10 +88,11 @@ def _energy(row: dict[str, Any]) -> str:
 def _conductivities(row: dict[str, Any]) -> str:
     columns = ("temperatures_K", "conductivities_S_per_cm", "conductivities_std_S_per_cm", "run_verdicts")
     points = zip(*(row[name] or [] for name in columns), strict=True)
-    return (
-        "\n".join(
-            f"{'' if verdict == 'ok' else '~'}{sigma:.2g} ± {error:.1g} ({temperature:.0f} K)"
-            for temperature, sigma, error, verdict in points
-        )
-        or "-"
-    )
+    return "\n".join(_point(*point) for point in points) or "-"
+
+
+def _point(temperature_K: float, sigma: float, error: float, verdict: str) -> str:
+    """A conductivity with its error; where the verdict allows no value, the bound that its error reaches."""
+    if verdict == "ok":
+        return f"{temperature_K:.0f} K: {sigma:.2g} ± {error:.1g}"
+    return f"{temperature_K:.0f} K: below {sigma + error:.1g} ({verdict.replace('_', ' ')})"

@@ -42,7 +42,10 @@ def teacher_single_point(structure: Structure, device: str = "cpu") -> SinglePoi
     NotConfiguredError
         If CHGNet is not installed.
     """
-    prediction = _teacher(device).predict_structure(structure, task="efs")
+    teacher = _teacher(device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # CHGNet turns a tensor into a number in a way torch dislikes
+        prediction = teacher.predict_structure(structure, task="efs")
     return SinglePoint(
         energy_eV=float(prediction["e"]) * len(structure),
         forces_eV_per_A=np.asarray(prediction["f"], dtype=np.float64),

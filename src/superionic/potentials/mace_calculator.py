@@ -2,8 +2,9 @@
 
 MACE's own calculator rebuilds a graph object in every step, which for small models and cells costs
 as much as the model itself, and computes the stress whether it is wanted or not. Here the tensors
-that do not change are built once per set of atoms, and the stress is computed when it is asked for.
-Energies, forces and stresses are those of MACE's calculator.
+that do not change are built once per set of atoms, the stress is computed when it is asked for, and
+models with scalar features use a faster convolution. Energies, forces and stresses are those of
+MACE's calculator.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
 from superionic.errors import CalculationError, InputError
+from superionic.potentials.neighbours import find_edges
 
 FloatArray = NDArray[np.float64]
 DEFAULT_HEAD = "Default"
@@ -29,7 +31,8 @@ class LightMACECalculator(Calculator):
     Parameters
     ----------
     model : torch.nn.Module
-        The model; it is moved to `device` and `dtype` in place and its parameters are frozen.
+        The model; it is changed in place: moved to `device` and `dtype`, frozen, and given the faster convolution. Load
+        the file again for any other use.
     head : str, optional
         Head of a multi-head model; may be left out where there is no choice.
     device : str
@@ -48,6 +51,8 @@ class LightMACECalculator(Calculator):
     def __init__(self, model: Any, head: str | None = None, device: str = "cpu", dtype: str = "float64") -> None:  # noqa: ANN401
         import torch
 
+        from superionic.potentials import _padded_convolution
+
         super().__init__()  # type: ignore[no-untyped-call]
         self.head = choose_head(model, head)
         self.device = device
@@ -56,6 +61,7 @@ class LightMACECalculator(Calculator):
         self.atomic_numbers = [int(number) for number in model.atomic_numbers]
         self._torch_dtype = getattr(torch, dtype)
         self._model = model.to(device=device, dtype=self._torch_dtype).eval().requires_grad_(False)
+        self._padded = _padded_convolution.install(self._model)
         self._head_index = heads_of(model).index(self.head)
         self._constant: dict[str, Any] = {}
         self._numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -134,23 +140,17 @@ class LightMACECalculator(Calculator):
     def _graph(self, atoms: Atoms) -> dict[str, Any]:
         """Input of the model: all pairs closer than the cutoff, as plain tensors."""
         import torch
-        from mace.data.neighborhood import get_neighborhood
 
         if not np.array_equal(self._numbers, atoms.numbers):
             self._constant = self._constant_tensors(atoms)
             self._numbers = atoms.numbers.copy()
-        along_a, along_b, along_c = (bool(flag) for flag in atoms.pbc)
-        periodic = (along_a, along_b, along_c)
-        # get_neighborhood overwrites the cell along directions that are not periodic
-        edges, shifts, unit_shifts, cell = get_neighborhood(
-            atoms.positions, self.r_max_A, periodic, atoms.cell.array.copy()
-        )
+        edges = find_edges(atoms, self.r_max_A, padded=self._padded)
         return self._constant | {
             "positions": self._tensor(atoms.positions),
-            "cell": self._tensor(cell),
-            "shifts": self._tensor(shifts),
-            "unit_shifts": self._tensor(unit_shifts),
-            "edge_index": torch.as_tensor(edges, dtype=torch.long, device=self.device),
+            "cell": self._tensor(edges.cell_A),
+            "shifts": self._tensor(edges.shifts_A),
+            "unit_shifts": self._tensor(edges.unit_shifts),
+            "edge_index": torch.as_tensor(edges.index, device=self.device),
         }
 
     def _constant_tensors(self, atoms: Atoms) -> dict[str, Any]:

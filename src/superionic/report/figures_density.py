@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from superionic.report.theme import INK, SEQUENTIAL, Chart, axis, style
 from superionic.transport.schemas import PathwayDoc
 
 SURFACE_POINTS = 34
-PROJECTION_POINTS = 96
+PROJECTION_POINTS = 64
 ENCLOSED = (0.9, 0.5)
 EDGE = 1e-9
 CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
@@ -110,8 +111,7 @@ def _projection(doc: PathwayDoc, index: int) -> Chart:
     lengths = np.linalg.norm(np.array(doc.lattice_A), axis=1)
     panels = [_coarse(_grid(doc).mean(axis=2)), _coarse(_grid(doc).mean(axis=1))]
     top = max(float(panel.max()) for panel in panels)
-    titles = ("mean along c", "mean along b")
-    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.2)
+    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.2)
     for column, (panel, second) in enumerate(zip(panels, (1, 2), strict=True), start=1):
         heat = go.Heatmap(
             z=panel.T.astype(np.float32),
@@ -125,20 +125,21 @@ def _projection(doc: PathwayDoc, index: int) -> Chart:
             hovertemplate="%{x:.2f} Å, %{y:.2f} Å: %{z:.3g} ions/Å³<extra></extra>",
         )
         figure.add_trace(heat, row=1, col=column)
-        figure.update_xaxes(**axis("along a (Å)", constrain="domain"), row=1, col=column)
+        title = f"along a (Å), mean over {'bc'[column % 2]}"
+        figure.update_xaxes(**axis(title, constrain="domain"), row=1, col=column)
         ratio = {"scaleanchor": "x" if column == 1 else "x2", "constrain": "domain"}
         figure.update_yaxes(**axis(f"along {'abc'[second]} (Å)", **ratio), row=1, col=column)
-    style(figure, margin={"l": 60, "r": 20, "t": 40, "b": 50})
+    style(figure, margin={"l": 60, "r": 20, "t": 20, "b": 50})
     caption = (
         "Density of the mobile ions, averaged along one lattice vector. Axes are distances along the lattice vectors, "
         "drawn at right angles. " + _sites(doc)
     )
-    return Chart(f"density-{index}", _title("Ion density", doc), caption, figure, 400, columns=_columns(panels[0]))
+    return Chart(f"density-{index}", _title("Ion density", doc), caption, figure, 360, columns=_columns(panels[0]))
 
 
 def _coarse(panel: NDArray[np.float64]) -> NDArray[np.float64]:
     """Averages over blocks where the grid is finer than a figure can show."""
-    blocks = [max(1, size // PROJECTION_POINTS) for size in panel.shape]
+    blocks = [math.ceil(size / PROJECTION_POINTS) for size in panel.shape]
     trimmed = panel[: panel.shape[0] // blocks[0] * blocks[0], : panel.shape[1] // blocks[1] * blocks[1]]
     tiles = trimmed.reshape(trimmed.shape[0] // blocks[0], blocks[0], -1, blocks[1])
     return np.asarray(tiles.mean(axis=(1, 3)))
@@ -190,7 +191,7 @@ def _surface(doc: PathwayDoc, index: int) -> Chart:
         f"Isosurfaces that enclose {100 * ENCLOSED[1]:g} % ({significant(levels[1])} ions/Å³) and "
         f"{100 * ENCLOSED[0]:g} % ({significant(levels[0])} ions/Å³) of the mobile ions; box: the supercell."
     )
-    return Chart(f"surface-{index}", _title("Ion density isosurface", doc), caption, figure, 400)
+    return Chart(f"surface-{index}", _title("Ion density isosurface", doc), caption, figure, 360)
 
 
 def _cell_edges(lattice: NDArray[np.float64]) -> Any:  # noqa: ANN401 (plotly is untyped)

@@ -27,7 +27,10 @@ from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc, Diffus
 from superionic.units import BOLTZMANN_EV_PER_K
 
 TICK_TEMPERATURES_K = (300, 350, 400, 500, 600, 800, 1000, 1400, 2000)
-MSD_COLUMNS = 2
+REFERENCE_SYMBOL = "diamond-open"
+MAX_NAMED_REFERENCES = 4
+FEW_PANELS = 4
+MAX_LAGS = 200
 LINE_POINTS = 30
 MAX_DECADES = 14
 
@@ -48,35 +51,67 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
     shown = [doc for doc in conductivities if any(p.conductivity_S_per_cm > 0 for p in doc.points)]
     if not shown:
         return None
-    figure = go.Figure()
-    for index, doc in enumerate(shown):
-        _add_fit(figure, doc, index)
-        _add_points(figure, doc, index)
-        _add_reference(figure, doc, index)
-    temperatures = _temperatures(shown)
-    edge = 0.03 * (1000 / min(temperatures) - 1000 / max(temperatures)) + 0.02
-    x_range = [1000 / max(temperatures) - edge, 1000 / min(temperatures) + edge]
-    style(
-        figure,
-        xaxis=axis("1000 / T (K⁻¹)", range=x_range, mirror=False),
-        xaxis2=_temperature_axis(x_range),
-        yaxis=log_axis("conductivity σ (S cm⁻¹)", _shown_conductivities(shown)),
-        legend={"y": 1.12},
-    )
-    # plotly draws a second axis only if a trace uses it
-    figure.add_trace(go.Scatter(x=[None], y=[None], xaxis="x2", showlegend=False, hoverinfo="skip"))
+    extrapolated = [doc for doc in shown if doc.conductivity_at_reference_S_per_cm]
+    figure = make_subplots(rows=1, cols=2 if extrapolated else 1, horizontal_spacing=0.09)
+    _fill_panel(figure, shown, 1, with_reference=False)
+    if extrapolated:
+        _fill_panel(figure, shown, 2, with_reference=True)
+    style(figure, legend={"y": 1.16})
     caption = (
         "Nernst-Einstein conductivity of each production run (error bars: one standard error) with its Arrhenius fit: "
-        "solid inside the simulated temperatures, dashed outside, shaded the 68 % band; diamonds are values "
-        "extrapolated to the reference temperature with their 95 % interval. Grey hollow points carry a verdict other "
-        "than ok and are named in the legend."
+        "solid inside the simulated temperatures, shaded its 68 % band. Grey hollow points carry a verdict other than "
+        "ok and are named in the legend."
     )
+    if extrapolated:
+        caption += (
+            " Left: the simulated temperatures. Right: the same with the extrapolation (dashed) to the reference "
+            "temperature; diamonds are the extrapolated values with their 95 % intervals."
+        )
     # about five names stand in one row of the legend
-    height = 560 + 22 * max(0, math.ceil(len(figure.data) / 2 / 5) - 2)
+    n_names = sum(trace.showlegend is not False for trace in figure.data)
+    height = 500 + 22 * max(0, math.ceil(n_names / 5) - 1)
     return Chart("arrhenius", "Arrhenius plot", caption, figure, height, wide=True, columns=_arrhenius_columns(shown))
 
 
-def _add_fit(figure: Any, doc: ConductivityDoc, index: int) -> None:  # noqa: ANN401 (plotly is untyped)
+def _fill_panel(figure: Any, docs: Sequence[ConductivityDoc], column: int, *, with_reference: bool) -> None:  # noqa: ANN401
+    """Draw one panel; names enter the legend from the first panel, references from the second."""
+    panel = make_subplots(rows=1, cols=1)
+    for index, doc in enumerate(docs):
+        _add_fit(panel, doc, index, extrapolate=with_reference)
+        _add_points(panel, doc, index, in_legend=not with_reference)
+        if with_reference:
+            _add_reference(panel, doc, index)
+    if with_reference and len(docs) > MAX_NAMED_REFERENCES:
+        _share_reference_names(panel)
+    for trace in panel.data:
+        figure.add_trace(trace, row=1, col=column)
+    temperatures = [point.temperature_K for doc in docs for point in doc.points]
+    temperatures += [doc.reference_temperature_K for doc in docs] * with_reference
+    width = 1000 / min(temperatures) - 1000 / max(temperatures)
+    edge = 0.04 * width + 0.01
+    x_range = [1000 / max(temperatures) - edge, 1000 / min(temperatures) + edge]
+    figure.update_xaxes(**axis("1000 / T (K⁻¹)", range=x_range, mirror=False), row=1, col=column)
+    values = _shown_conductivities(docs, with_reference=with_reference)
+    figure.update_yaxes(**log_axis("conductivity σ (S cm⁻¹)", values), row=1, col=column)
+    suffix = "" if column == 1 else str(column)
+    top = _temperature_axis(x_range, temperatures) | {"overlaying": f"x{suffix}", "anchor": f"y{suffix}"}
+    figure.update_layout({f"xaxis{column + 2}": top})
+    # plotly draws a further axis only if a trace uses it
+    unseen = {"x": [None], "y": [None], "showlegend": False, "hoverinfo": "skip"}
+    figure.add_trace(go.Scatter(xaxis=f"x{column + 2}", yaxis=f"y{suffix}", **unseen))
+
+
+def _share_reference_names(panel: Any) -> None:  # noqa: ANN401 (plotly is untyped)
+    """One legend entry per verdict instead of one per composition, where there are many."""
+    seen: set[str] = set()
+    for trace in panel.data:
+        if trace.name and trace.marker.symbol == REFERENCE_SYMBOL:
+            name = trace.name.split("</sub> ")[-1]
+            trace.update(name=name, legendgroup=name, showlegend=name not in seen)
+            seen.add(name)
+
+
+def _add_fit(figure: Any, doc: ConductivityDoc, index: int, *, extrapolate: bool) -> None:  # noqa: ANN401
     if not doc.fit_temperatures_K:
         return
     x = [1000 / t for t in doc.fit_temperatures_K]
@@ -89,7 +124,8 @@ def _add_fit(figure: Any, doc: ConductivityDoc, index: int) -> None:  # noqa: AN
         return
     pairs = zip(x, doc.fit_conductivity_S_per_cm, doc.fit_temperatures_K, strict=True)
     solid = [(a, b) for a, b, t in pairs if min(used) <= t <= max(used)]
-    for line, dash in ((solid, "solid"), (_extrapolation(doc, min(used)), "dash")):
+    lines = [(solid, "solid")] + [(_extrapolation(doc, min(used)), "dash")] * extrapolate
+    for line, dash in lines:
         figure.add_trace(
             go.Scatter(
                 x=[a for a, _ in line],
@@ -112,7 +148,7 @@ def _extrapolation(doc: ConductivityDoc, coldest_K: float) -> list[tuple[float, 
     return [(1000 / t, value * end / t * math.exp(-slope * (1 / t - 1 / end))) for t in grid]
 
 
-def _add_points(figure: Any, doc: ConductivityDoc, index: int) -> None:  # noqa: ANN401
+def _add_points(figure: Any, doc: ConductivityDoc, index: int, *, in_legend: bool) -> None:  # noqa: ANN401
     groups: dict[str, list[ArrheniusPoint]] = {}
     for point in doc.points:
         if point.conductivity_S_per_cm > 0:
@@ -127,6 +163,8 @@ def _add_points(figure: Any, doc: ConductivityDoc, index: int) -> None:  # noqa:
                 error_y=_error_bars(points, colour(index) if good else GREY),
                 mode="markers",
                 name=f"{_name(doc)}{suffix}",
+                legendgroup=f"{_name(doc)}{suffix}",
+                showlegend=in_legend,
                 marker={
                     "symbol": symbol(index) if good else f"{symbol(index)}-open",
                     "size": 9,
@@ -169,7 +207,7 @@ def _add_reference(figure: Any, doc: ConductivityDoc, index: int) -> None:  # no
             error_y=bars,
             mode="markers",
             name=f"{_name(doc)} at {doc.reference_temperature_K:g} K: {verdict_words(doc.verdict)}",
-            marker={"symbol": "diamond-open", "size": 11, "color": colour(index), "line": {"width": 1.8}},
+            marker={"symbol": REFERENCE_SYMBOL, "size": 11, "color": colour(index), "line": {"width": 1.8}},
             text=["<br>".join(lines)],
             hovertemplate="%{text}<extra></extra>",
         )
@@ -192,27 +230,26 @@ def _name(doc: ConductivityDoc) -> str:
     return label(doc.composition.formula) if doc.composition else "unnamed composition"
 
 
-def _temperatures(docs: Sequence[ConductivityDoc]) -> list[float]:
-    found = [point.temperature_K for doc in docs for point in doc.points]
-    return found + [doc.reference_temperature_K for doc in docs if doc.conductivity_at_reference_S_per_cm]
-
-
-def _temperature_axis(x_range: Sequence[float]) -> dict[str, Any]:
-    ticks = [t for t in TICK_TEMPERATURES_K if x_range[0] <= 1000 / t <= x_range[1]]
-    options = {"overlaying": "x", "side": "top", "range": list(x_range), "showgrid": False, "mirror": False}
-    ticks_at = {"tickvals": [1000 / t for t in ticks], "ticktext": [str(t) for t in ticks]}
+def _temperature_axis(x_range: Sequence[float], temperatures: Sequence[float]) -> dict[str, Any]:
+    wide = max(temperatures) > 2 * min(temperatures)
+    candidates = TICK_TEMPERATURES_K if wide else sorted(set(temperatures))
+    ticks = [t for t in candidates if x_range[0] <= 1000 / t <= x_range[1]]
+    ticks_at = {"tickvals": [1000 / t for t in ticks], "ticktext": [f"{t:g}" for t in ticks]}
+    options = {"side": "top", "range": list(x_range), "showgrid": False, "mirror": False}
     return axis("T (K)", **options, **ticks_at) | {"title": {"text": "T (K)", "standoff": 4}}
 
 
-def _shown_conductivities(docs: Sequence[ConductivityDoc]) -> list[float]:
+def _shown_conductivities(docs: Sequence[ConductivityDoc], *, with_reference: bool) -> list[float]:
     """Values that the axis must hold: the points and the useful part of their errors."""
     values: list[float] = []
     for doc in docs:
         values += [p.conductivity_S_per_cm for p in doc.points]
         values += [p.conductivity_S_per_cm + p.conductivity_std_S_per_cm for p in doc.points]
-        values += [*doc.fit_conductivity_S_per_cm, doc.conductivity_at_reference_S_per_cm or 0.0]
-        if (bounds := doc.conductivity_at_reference_95_S_per_cm) is not None:
-            values += [bounds.low, bounds.high]
+        values += doc.fit_conductivity_S_per_cm
+        bounds = doc.conductivity_at_reference_95_S_per_cm
+        if with_reference:
+            values += [doc.conductivity_at_reference_S_per_cm or 0.0]
+            values += [bounds.low, bounds.high] if bounds else []
     positive = [value for value in values if value > 0 and math.isfinite(value)]
     # an interval that reaches down to nothing must not squeeze the data into a corner
     floor = max(positive) * 10.0**-MAX_DECADES
@@ -247,14 +284,15 @@ def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
         groups.setdefault(doc.composition.formula if doc.composition else "", []).append(doc)
     if not groups:
         return None
-    n_columns = min(MSD_COLUMNS, len(groups))
+    few = len(groups) <= FEW_PANELS
+    n_columns, panel_height = (min(2, len(groups)), 360) if few else (3, 290)
     n_rows = math.ceil(len(groups) / n_columns)
     figure = make_subplots(
         rows=n_rows,
         cols=n_columns,
         subplot_titles=[label(name) for name in groups],
         horizontal_spacing=0.1,
-        vertical_spacing=0.22 / n_rows,
+        vertical_spacing=(0.22 if few else 0.3) / n_rows,
     )
     temperatures = sorted({doc.temperature_K for doc in diffusions})
     seen: set[str] = set()
@@ -262,7 +300,7 @@ def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
         row, column = divmod(index, n_columns)
         for doc in docs:
             _add_msd(figure, doc, temperatures.index(doc.temperature_K), (row + 1, column + 1), seen)
-    style(figure, margin={"l": 60, "r": 20, "t": 40, "b": 50}, legend={"y": 1 + 45 / (360 * n_rows)})
+    style(figure, margin={"l": 60, "r": 20, "t": 40, "b": 50}, legend={"y": 1 + 45 / (panel_height * n_rows)})
     figure.update_xaxes(**log_axis("lag time (ps)", (t for doc in diffusions for t in doc.msd_time_ps)))
     # one scale for all panels, so that compositions can be compared by eye
     both = (m for doc in diffusions for m in (*doc.msd_tracer_A2, *doc.msd_host_A2))
@@ -271,7 +309,7 @@ def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
         "Mean square displacement against lag time: solid the mobile ions (thick: the window of the fit), dotted the "
         "host. A slope of 1 on these axes is diffusion. Runs whose verdict is not ok are grey."
     )
-    height = 360 * n_rows + 60
+    height = panel_height * n_rows + 60
     return Chart(
         "msd", "Mean square displacement", caption, figure, height, wide=True, columns=_msd_columns(diffusions)
     )
@@ -286,8 +324,9 @@ def _add_msd(figure: Any, doc: DiffusionDoc, index: int, cell: tuple[int, int], 
         "legendgroup": name,
         "hovertemplate": "%{x:.3g} ps, %{y:.3g} Å²<extra>" + name + "</extra>",
     }
-    pairs = [(t, m) for t, m in zip(doc.msd_time_ps, doc.msd_tracer_A2, strict=True) if t > 0 and m > 0]
-    host = [(t, m) for t, m in zip(doc.msd_time_ps, doc.msd_host_A2, strict=True) if t > 0 and m > 0]
+    lags = _drawn_lags(doc)
+    pairs = [(t, m) for t, m, _ in lags if m > 0]
+    host = [(t, m) for t, _, m in lags if m > 0]
     low, high = doc.fit_window_ps or (math.inf, -math.inf)
     window = [(t, m) for t, m in pairs if low <= t <= high]
     lines: list[tuple[list[tuple[float, float]], dict[str, Any]]] = [
@@ -308,12 +347,17 @@ def _add_msd(figure: Any, doc: DiffusionDoc, index: int, cell: tuple[int, int], 
     seen.add(name)
 
 
+def _drawn_lags(doc: DiffusionDoc) -> list[tuple[float, float, float]]:
+    """Lag time and both displacements, thinned to equal steps on a logarithmic axis."""
+    rows = list(zip(doc.msd_time_ps, doc.msd_tracer_A2, doc.msd_host_A2, strict=True))
+    rows = [row for row in rows if row[0] > 0]
+    if len(rows) <= MAX_LAGS:
+        return rows
+    return [rows[i] for i in sorted({round(len(rows) ** (k / (MAX_LAGS - 1))) - 1 for k in range(MAX_LAGS)})]
+
+
 def _msd_columns(diffusions: Sequence[DiffusionDoc]) -> dict[str, list[Any]]:
-    rows = [
-        (doc, *values)
-        for doc in diffusions
-        for values in zip(doc.msd_time_ps, doc.msd_tracer_A2, doc.msd_host_A2, strict=True)
-    ]
+    rows = [(doc, *values) for doc in diffusions for values in _drawn_lags(doc)]
     return {
         "formula": [row[0].composition.formula if row[0].composition else "" for row in rows],
         "temperature_K": [row[0].temperature_K for row in rows],

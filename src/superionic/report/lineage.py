@@ -10,13 +10,14 @@ from superionic.report.data import CampaignData
 from superionic.report.markup import Content, Html, details, formula, join, table, tag
 from superionic.report.numbers import duration, rmse
 from superionic.report.records import DocumentRecord, ancestors
-from superionic.report.summary import NOTHING, reference_text, sigma_text, stability_cells, summarise
+from superionic.report.summary import NOTHING, energy_text, reference_text, sigma_text, stability_cells, summarise
 from superionic.report.tables import flatten
 from superionic.spec import ElectrolyteSpec
 
 SHORT_KEY = 10
 MAX_LISTED = 800
 BLOCKS = ("orderings", "screening", "sampling", "labelling", "training", "stability", "transport")
+BLOCK_OF_STAGE = {"ordering": "orderings"}
 # what a newcomer would call the documents
 KIND_WORDS = {
     "OrderingSetDoc": "ordering sets",
@@ -30,6 +31,7 @@ KIND_WORDS = {
     "GroundStateDoc": "ground states",
     "TrajectoryDoc": "trajectories",
     "DiffusionDoc": "diffusivities",
+    "unknown": "not in this campaign's records",
 }
 
 
@@ -56,8 +58,8 @@ def _stability(data: CampaignData) -> Iterable[Quantity]:
             continue
         formation, _, above, _ = stability_cells(item.entry, diagram.formation_energy_std_eV_per_atom)
         name = formula(item.formula)
-        yield Quantity(join(["Formation energy of ", name]), join([formation, " meV/atom"]), diagram.key)
-        yield Quantity(join(["Energy above hull of ", name]), join([above, " meV/atom"]), diagram.key)
+        yield Quantity(join(["Formation energy of ", name, " (meV/atom)"]), formation, diagram.key)
+        yield Quantity(join(["Energy above hull of ", name, " (meV/atom)"]), above, diagram.key)
 
 
 def _transport(data: CampaignData) -> Iterable[Quantity]:
@@ -66,10 +68,12 @@ def _transport(data: CampaignData) -> Iterable[Quantity]:
             continue
         name = formula(item.formula)
         for point in doc.points:
-            what = join([f"σ({point.temperature_K:g} K) of ", name])
-            yield Quantity(what, join([sigma_text(point), " mS/cm"]), point.diffusion_key)
-        what = join([f"σ({doc.reference_temperature_K:g} K) and ", Html("E<sub>a</sub>"), " of ", name])
-        yield Quantity(what, join([reference_text(doc), " mS/cm"]), doc.key)
+            what = join([f"σ({point.temperature_K:g} K) of ", name, " (mS/cm)"])
+            yield Quantity(what, sigma_text(point), point.diffusion_key)
+        what = join([Html("E<sub>a</sub> of "), name, " (eV)"])
+        yield Quantity(what, energy_text(doc), doc.key)
+        what = join([f"σ({doc.reference_temperature_K:g} K) of ", name, " (mS/cm)"])
+        yield Quantity(what, reference_text(doc), doc.key)
 
 
 def _model(data: CampaignData) -> Iterable[Quantity]:
@@ -79,27 +83,32 @@ def _model(data: CampaignData) -> Iterable[Quantity]:
             rmse(row.energy_rmse_meV_per_atom, row.n_structures),
             rmse(row.force_rmse_meV_per_A, row.n_structures),
         )
-        yield Quantity("Test RMSE of the model", f"{energy} meV/atom, {force} meV/Å", data.model.key)
+        yield Quantity("Test RMSE of the energy (meV/atom)", energy, data.model.key)
+        yield Quantity("Test RMSE of the forces (meV/Å)", force, data.model.key)
 
 
 def provenance_table(data: CampaignData) -> Html:
     """Each number with its document, direct parents, and everything that it rests on."""
     versions = software_sets(data.documents)
-    rows = [_row(item, data.documents, versions) for item in quantities(data)]
-    return table(["Number", "value", "document", "made from", "rests on", "versions", "wall time"], rows, numeric=[6])
+    rows = [_row(item, data, versions) for item in quantities(data)]
+    header = ["Number", "value", "document", "made from", "rests on", "settings", "versions", "wall time"]
+    return table(header, rows, numeric=[7])
 
 
-def _row(item: Quantity, documents: Mapping[str, DocumentRecord], versions: Mapping[str, str]) -> list[Content]:
+def _row(item: Quantity, data: CampaignData, versions: Mapping[str, str]) -> list[Content]:
+    documents = data.documents
     record = documents.get(item.key)
     if record is None:
         missing = tag("small", "document not found in the store")
-        return [item.name, item.value, key_link(item.key, documents), missing, NOTHING, NOTHING, NOTHING]
+        return [item.name, item.value, key_link(item.key, documents), missing, *[NOTHING] * 4]
     parents = join([key_link(key, documents) for key in record.parents], " ")
-    rests = ", ".join(
-        f"{count} {KIND_WORDS.get(kind, kind)}" for kind, count in sorted(ancestors(documents, item.key).items())
-    )
+    counts = sorted(ancestors(documents, item.key).items())
+    rests = ", ".join(f"{count} {KIND_WORDS.get(kind, kind)}" for kind, count in counts)
+    block = BLOCK_OF_STAGE.get(record.stage, record.stage)
+    settings = tag("a", block, href=f"#settings-{block}") if data.spec else NOTHING
     cost = NOTHING if record.wall_s is None else duration(record.wall_s)
-    return [item.name, item.value, key_link(item.key, documents), parents, rests, versions[item.key], cost]
+    document = key_link(item.key, documents)
+    return [item.name, item.value, document, parents, rests, settings, versions[item.key], cost]
 
 
 def key_link(key: str, documents: Mapping[str, DocumentRecord]) -> Html:
@@ -180,5 +189,6 @@ def settings_tables(spec: ElectrolyteSpec) -> Html:
             ]
             for name, value in values.items()
         ]
-        parts.append(details(f"{block} settings", table(["Setting", "value", "differs from"], rows)))
+        anchor = tag("span", f"{block} settings", id=f"settings-{block}")
+        parts.append(details(anchor, table(["Setting", "value", "differs from"], rows)))
     return join(parts)

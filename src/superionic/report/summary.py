@@ -141,12 +141,14 @@ def sigma_text(point: ArrheniusPoint) -> Html:
 def _fit_cells(doc: ConductivityDoc | None) -> list[Content]:
     if doc is None:
         return [NOTHING, NOTHING, tag("span", "not run", class_="none")]
-    energy = (
-        NOTHING
-        if doc.activation_energy_eV is None
-        else with_error(doc.activation_energy_eV, doc.activation_energy_std_eV)
-    )
-    return [energy, reference_text(doc), verdict_badge(doc.verdict, doc.verdict_reason)]
+    return [energy_text(doc), reference_text(doc), verdict_badge(doc.verdict, doc.verdict_reason)]
+
+
+def energy_text(doc: ConductivityDoc) -> Content:
+    """Activation energy with its standard error, eV."""
+    if doc.activation_energy_eV is None:
+        return NOTHING
+    return with_error(doc.activation_energy_eV, doc.activation_energy_std_eV)
 
 
 def reference_text(doc: ConductivityDoc) -> Content:

@@ -64,14 +64,17 @@ class Chart:
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def plain_columns(self) -> dict[str, list[Any]]:
-        """The numbers as JSON knows them: what is not finite becomes None."""
+        """The numbers as JSON knows them, with 8 digits; what is not finite becomes None."""
         return {name: [_plain(value) for value in values] for name, values in self.columns.items()}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (a cell of any column)
     if hasattr(value, "item"):
         value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float):
+        # more digits than any result has would only make the page longer
+        return float(f"{value:.8g}") if math.isfinite(value) else None
+    return value
 
 
 def verdict_words(verdict: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from superionic.errors import TrainingCheckError
-from superionic.stages import TrainingMode
+from superionic.stages import LearningRateSchedule, TrainingMode
 from superionic.training.mace_command import HEAD, HUBER_DELTA, REPLAY_HEAD, TrainingRequest
 from superionic.training.mace_log import CHECKED_LABELS, MaceLog, ValidationRecord
 from superionic.training.metrics import Errors, Evaluation, errors_between
@@ -178,7 +178,10 @@ def _check_optimiser(findings: Findings, request: TrainingRequest, evidence: Evi
         findings.close(f"{name} (training loop)", weight, used[name], tolerance=1e-3)
         findings.close(f"{name} (log)", weight, log.loss_weights.get(name), tolerance=1e-3)
     findings.close("huber_delta", HUBER_DELTA, used["huber_delta"])
-    findings.equal("scheduler_patience", settings.scheduler_patience, used["scheduler_patience"])
+    findings.equal("schedule", settings.schedule.value, used["schedule"])
+    findings.close("schedule_factor", settings.schedule_factor, used["schedule_factor"])
+    if settings.schedule is LearningRateSchedule.PLATEAU:
+        findings.equal("scheduler_patience", settings.scheduler_patience, used["scheduler_patience"])
     findings.equal("max_epochs", settings.max_epochs, used["max_epochs"])
     findings.equal("patience", settings.patience, used["patience"])
     findings.equal("threads", request.threads, used.get("threads", request.threads))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from superionic.stages import TrainingMode, TrainingSettings
+from superionic.stages import LearningRateSchedule, TrainingMode, TrainingSettings
 
 NAME = "model"
 HEAD = "target"
@@ -107,12 +107,21 @@ def _optimiser(settings: TrainingSettings) -> list[str]:
         f"--lr={settings.learning_rate}",
         "--ema",
         f"--ema_decay={settings.ema_decay}",
-        "--scheduler=ReduceLROnPlateau",
-        f"--scheduler_patience={settings.scheduler_patience}",
+        *_schedule(settings),
         f"--batch_size={settings.batch_size}",
         f"--valid_batch_size={VALID_BATCH}",
         f"--max_num_epochs={settings.max_epochs}",
         f"--patience={settings.patience}",
+    ]
+
+
+def _schedule(settings: TrainingSettings) -> list[str]:
+    if settings.schedule is LearningRateSchedule.EXPONENTIAL:
+        return ["--scheduler=ExponentialLR", f"--lr_scheduler_gamma={settings.schedule_factor}"]
+    return [
+        "--scheduler=ReduceLROnPlateau",
+        f"--lr_factor={settings.schedule_factor}",
+        f"--scheduler_patience={settings.scheduler_patience}",
     ]
 
 

@@ -108,6 +108,16 @@ def patched_mace(observed: Observed) -> Iterator[None]:
         model_utils.load_foundations_elements = load_foundation
 
 
+def _schedule(scheduler: Any) -> dict[str, Any]:  # noqa: ANN401
+    if hasattr(scheduler, "gamma"):
+        return {"schedule": "exponential", "schedule_factor": float(scheduler.gamma)}
+    return {
+        "schedule": "plateau",
+        "schedule_factor": float(scheduler.factor),
+        "scheduler_patience": int(scheduler.patience),
+    }
+
+
 def effective_settings(objects: dict[str, Any]) -> dict[str, Any]:
     """Hyper-parameters in the objects that MACE's training loop is called with."""
     loss, scheduler, ema = objects["loss_fn"], objects["lr_scheduler"].lr_scheduler, objects["ema"]
@@ -126,9 +136,7 @@ def effective_settings(objects: dict[str, Any]) -> dict[str, Any]:
         "batch_size": int(loader.batch_size),
         "n_train": dict(zip(heads, (len(part) for part in loader.dataset.datasets), strict=True)),
         "n_valid": {head: len(valid.dataset) for head, valid in objects["valid_loaders"].items()},
-        "scheduler": type(scheduler).__name__,
-        "scheduler_patience": int(scheduler.patience),
-        "scheduler_factor": float(scheduler.factor),
+        **_schedule(scheduler),
         "max_epochs": int(objects["max_num_epochs"]),
         "patience": int(objects["patience"]),
         "max_grad_norm": objects["max_grad_norm"],

@@ -84,8 +84,10 @@ def host_sites(host: Structure, lattice_A: NDArray[np.float64], mobile: str) -> 
     if abs(np.linalg.det(matrix)) < 1 - 1e-6:
         raise TransportInputError(f"the MD cell {lattice_A.tolist()} is no supercell of the host: {host.lattice.abc}")
     sites = Structure.from_sites([site for site in host if mobile in {e.symbol for e in site.species.elements}])
+    # a site property: pymatgen makes labels unique when it repeats them
+    sites.add_site_property("wyckoff", [site.label for site in sites])
     supercell = sites.make_supercell(matrix, in_place=False, to_unit_cell=True)
-    return np.asarray(supercell.frac_coords), [site.label for site in supercell]
+    return np.asarray(supercell.frac_coords), [str(label) for label in supercell.site_properties["wyckoff"]]
 
 
 def arrhenius_of(found: Sequence[DiffusionDoc], charge_e: float) -> Arrhenius:

@@ -300,5 +300,5 @@ class PathwayMaker(Maker):
                 SiteOccupancy(label=label, n_sites=labels.count(label), occupancy=float(value))
                 for label, value in found.occupancy_by_label.items()
             ],
-            jumps={f"{a}->{b}": int(n) for (a, b), n in found.jumps_by_label.items()},
+            jumps={f"{a}->{b}": int(n) for (a, b), n in found.jumps_by_label.items() if n > 0},
         )
