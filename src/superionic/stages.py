@@ -177,7 +177,7 @@ class TrainingSettings(StageSettings):
     )
     schedule: LearningRateSchedule = Field(
         LearningRateSchedule.PLATEAU,
-        description="plateau: the rate falls when the validation loss stalls; exponential: after every epoch (our choice)",
+        description="plateau: the rate falls when the validation loss stalls; exponential: every epoch (our choice)",
     )
     schedule_factor: float = Field(
         0.8, gt=0, le=1, description="factor by which the learning rate falls each time (our choice)"

@@ -36,7 +36,7 @@ def test_unknown_names_and_missing_files():
 
 def test_foreign_file_needs_trust(own_cache, scalar_model_file, halide):
     reference = foundation_ref(str(scalar_model_file))
-    with pytest.raises(UntrustedModelError, match="trust_file"):
+    with pytest.raises(UntrustedModelError, match="superionic models trust"):
         load_calculator(reference)
     assert trust_file(scalar_model_file) == reference.sha256
     assert trusted_hashes()[reference.sha256] == scalar_model_file.name

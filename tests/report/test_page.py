@@ -94,11 +94,11 @@ def test_numbers_behind_figures_are_in_the_page(campaign):
     assert "too_few_hops" in columns["verdict"]
 
 
-def test_banner_names_surrogates_and_scale(page):
+def test_banner_names_surrogates_and_scale(page, campaign):
     assert "teacher: synthetic numbers" in page.text
     assert "superionic-mini" in page.text
     assert "stands in for VASP-SCAN" in page.text
-    assert "production MD 10 ps (full scale 500)" in page.text
+    assert f"production MD {campaign.spec.transport.time_ps:g} ps (full scale 500)" in page.text
 
 
 def test_verdicts_are_marked_and_digits_follow_errors(page):
@@ -176,5 +176,5 @@ def test_many_temperatures_share_one_column(campaign):
     doc = campaign.conductivities[0]
     points = [doc.points[0].model_copy(update={"temperature_K": 600.0 + 50 * n}) for n in range(8)]
     page = Page(render(replace(campaign, conductivities=(doc.model_copy(update={"points": points}),))))
-    assert "600 K: 72 ± 15" in page.text
+    assert "600 K: 0.072 ± 0.015" in page.text
     assert "each run" in page.text

@@ -233,7 +233,7 @@ def _file_reader(ref: PotentialRef) -> Callable[[], bytes]:
     if digest not in trusted_hashes():
         raise UntrustedModelError(
             f"{path} is not trusted (SHA-256 {digest}). Loading a model runs the code in it; if you know where it "
-            f"comes from: python -c \"from superionic.potentials import trust_file; trust_file('{path}')\""
+            f"comes from: superionic models trust '{path}'"
         )
     return lambda: _read(path, digest)
 

@@ -68,11 +68,11 @@ def _transport(data: CampaignData) -> Iterable[Quantity]:
             continue
         name = formula(item.formula)
         for point in doc.points:
-            what = join([f"σ({point.temperature_K:g} K) of ", name, " (mS/cm)"])
+            what = join([f"σ({point.temperature_K:g} K) of ", name, " (S/cm)"])
             yield Quantity(what, sigma_text(point), point.diffusion_key)
         what = join([Html("E<sub>a</sub> of "), name, " (eV)"])
         yield Quantity(what, energy_text(doc), doc.key)
-        what = join([f"σ({doc.reference_temperature_K:g} K) of ", name, " (mS/cm)"])
+        what = join([f"σ({doc.reference_temperature_K:g} K) of ", name, " (S/cm)"])
         yield Quantity(what, reference_text(doc), doc.key)
 
 

@@ -14,10 +14,11 @@ from superionic.stability.schemas import PhaseEntry
 from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc
 from superionic.units import MEV_PER_EV
 
-MS_PER_S = 1000.0
 MAX_TEMPERATURE_COLUMNS = 5
 WIDE_INTERVAL = 4.0
 ON_HULL = "on hull"
+BOUNDED = ("too_few_hops", "not_diffusive")
+"""Verdicts whose errors reach the upper bound, which is all that such a run has to say."""
 NOTHING = tag("span", "–", class_="none", title="not available")
 
 
@@ -61,12 +62,12 @@ def summary_table(data: CampaignData) -> Html:
     sigma_header = sigma_header or ["runs"]
     reference = _reference_temperature(data)
     header: list[Content] = ["", "tuned model", "labels", "tuned model", "labels", *sigma_header]
-    header += [Html("E<sub>a</sub> (eV)"), f"σ({reference:g} K) (mS/cm)", "verdict"]
+    header += [Html("E<sub>a</sub> (eV)"), f"σ({reference:g} K) (S/cm)", "verdict"]
     groups = [
         ("Composition", 1),
         ("Formation energy (meV/atom)", 2),
         ("Energy above hull (meV/atom)", 2),
-        ("Conductivity σ (mS/cm)", len(sigma_header)),
+        ("Conductivity σ (S/cm)", len(sigma_header)),
         ("Arrhenius fit", 3),
     ]
     error = data.phase_diagram.formation_energy_std_eV_per_atom if data.phase_diagram else None
@@ -129,10 +130,12 @@ def _sigma_cells(item: CompositionSummary, temperatures: Sequence[float] | None)
 
 
 def sigma_text(point: ArrheniusPoint) -> Html:
-    """Conductivity of one run in mS/cm, marked where the verdict is not ok."""
-    text = with_error(point.conductivity_S_per_cm * MS_PER_S, point.conductivity_std_S_per_cm * MS_PER_S)
+    """Conductivity of one run in S/cm; where the verdict is not ok, the bound or a mark."""
+    text = with_error(point.conductivity_S_per_cm, point.conductivity_std_S_per_cm)
     if point.verdict == "ok":
         return tag("span", text)
+    if point.verdict in BOUNDED:
+        text = f"< {significant(point.conductivity_S_per_cm + point.conductivity_std_S_per_cm, 1)}"
     reason = point.reason or verdict_words(point.verdict)
     badge = tag("span", verdict_badge(point.verdict, reason), class_="stack")
     return tag("span", text, badge, class_="doubtful")
@@ -152,16 +155,16 @@ def energy_text(doc: ConductivityDoc) -> Content:
 
 
 def reference_text(doc: ConductivityDoc) -> Content:
-    """Conductivity at the reference temperature with its 95 % interval, mS/cm."""
+    """Conductivity at the reference temperature with its 95 % interval, S/cm."""
     value, bounds = doc.conductivity_at_reference_S_per_cm, doc.conductivity_at_reference_95_S_per_cm
     if value is None:
         return NOTHING
     if bounds is None:
-        return f"{significant(value * MS_PER_S, 1)} (error unknown)"
+        return f"{significant(value, 1)} (error unknown)"
     digits = 1 if bounds.low <= 0 or bounds.high / bounds.low > WIDE_INTERVAL else 2
-    ends = interval(bounds.low * MS_PER_S, bounds.high * MS_PER_S, digits)
+    ends = interval(bounds.low, bounds.high, digits)
     shown = tag("small", f"95 %: {ends}")
-    text = join([significant(value * MS_PER_S, digits), shown])
+    text = join([significant(value, digits), shown])
     return text if doc.verdict == "ok" else tag("span", text, class_="doubtful")
 
 

@@ -11,7 +11,7 @@ from superionic.report.data import CampaignData
 from superionic.report.markup import Content, Html, formula, join, table, tag
 from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
 from superionic.report.records import STAGES, FailureRecord, JobRecord, stage_order
-from superionic.report.summary import MS_PER_S, NOTHING, compositions, verdict_badge
+from superionic.report.summary import NOTHING, compositions, verdict_badge
 from superionic.training.schemas import ModelDoc
 from superionic.transport.schemas import DiffusionDoc
 
@@ -22,7 +22,7 @@ SAME_PARAMETER = {"learning_rates": "learning_rate", "weight_decays": "weight_de
 
 def runs_table(diffusions: tuple[DiffusionDoc, ...]) -> Html:
     """Every production run with its numbers, verdict and reason."""
-    header = ["Composition", "T (K)", "replica", "analysed (ps)", "D (cm²/s)", "σ (mS/cm)", "Haven ratio", "hops"]
+    header = ["Composition", "T (K)", "replica", "analysed (ps)", "D (cm²/s)", "σ (S/cm)", "Haven ratio", "hops"]
     ordered = sorted(diffusions, key=lambda d: (_formula(d), d.temperature_K, d.replica))
     rows = [
         [
@@ -31,7 +31,7 @@ def runs_table(diffusions: tuple[DiffusionDoc, ...]) -> Html:
             str(doc.replica),
             f"{doc.analysed_ps:.4g}",
             _diffusivity(doc),
-            with_error(doc.conductivity_S_per_cm * MS_PER_S, doc.conductivity_std_S_per_cm * MS_PER_S),
+            with_error(doc.conductivity_S_per_cm, doc.conductivity_std_S_per_cm),
             NOTHING if doc.haven_ratio is None else with_error(doc.haven_ratio, doc.haven_ratio_std),
             f"{doc.n_hops:.0f}",
             verdict_badge(doc.verdict),
