@@ -15,7 +15,7 @@ demo: .venv/installed  ## install, run the demo campaign, write its report
 test: unit integration  ## install, run all tests
 
 unit: .venv/installed-dev
-	.venv/bin/python -m pytest -q -m "not integration"
+	.venv/bin/python -m pytest -q -n 2 -m "not integration"
 
 integration: .venv/installed-dev
 	.venv/bin/python -m pytest -q -m integration

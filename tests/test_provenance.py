@@ -38,9 +38,16 @@ def test_seeds_differ_by_label_and_repeat():
 
 
 def test_stopwatch_counts_wall_time_also_when_the_work_fails():
-    with pytest.raises(RuntimeError), stopwatch() as watch:
-        time.sleep(0.05)
-        raise RuntimeError
+    watch = None
+
+    def work():
+        nonlocal watch
+        with stopwatch() as watch:
+            time.sleep(0.05)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
     assert 0.05 <= watch.wall_time_s < 5
     assert watch.cpu_time_s >= 0
 

@@ -65,7 +65,10 @@ def _set(path, value):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set(["screening", "max_structure"], 3), r"screening\.max_structure: unknown key; did you mean 'max_structures'"),
+        (
+            _set(["screening", "max_structure"], 3),
+            r"screening\.max_structure: unknown key; did you mean 'max_structures'",
+        ),
         (_set(["charges", "Xx"], 1), "unknown element Xx"),
         (_set(["sublattices", "M"], {"In": "x*y", "Y": "1 - x"}), r"sublattices\.M\.In: 'x\*y' is not linear"),
         (_set(["host", "cell", "a"], "6 + z"), r"host\.cell\.a: '6 \+ z' uses z"),

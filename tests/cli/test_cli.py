@@ -50,7 +50,8 @@ def test_every_command_has_help(command):
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; import superionic.cli.main; print([m for m in ('numpy','torch','pymatgen','pymongo') if m in sys.modules])"
+    heavy = "('numpy', 'torch', 'pymatgen', 'pymongo')"
+    code = f"import sys; import superionic.cli.main; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
@@ -123,7 +124,11 @@ def test_missing_mongod_says_what_to_install(tmp_path):
 
 def test_unknown_setting_is_explained(tmp_path):
     (tmp_path / "settings.yaml").write_text("n_worker: 3\n")
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SUPERIONIC_CONFIG_FILE": str(tmp_path / "settings.yaml")}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "SUPERIONIC_CONFIG_FILE": str(tmp_path / "settings.yaml"),
+    }
     result = superionic("status", cwd=tmp_path, env=environment)
     assert result.returncode == 2
     assert "n_worker" in result.stderr

@@ -21,6 +21,7 @@ from superionic.stages import TrainingSettings
 from superionic.training.assemble import labels_of
 from superionic.training.dataset import frames_from_extxyz
 from superionic.training.jobs import BuildDatasetMaker, FineTuneMaker, LearningCurveMaker
+from superionic.training.mace_model import read_facts
 from superionic.training.schemas import DatasetDoc, LearningCurveDoc, ModelDoc
 
 LEVEL = "teacher: Morse"
@@ -107,12 +108,29 @@ def test_mixed_levels_of_theory_are_refused(frames):
         dataset_of([label_set(frames[:12]), label_set(frames[12:], level="SCAN")])
 
 
-def test_untrusted_foundation_is_not_loaded(label_sets, tiny_foundation, tmp_path, monkeypatch):
+def test_untrusted_foundation_is_not_loaded(label_sets, tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path / "empty"))
     monkeypatch.chdir(tmp_path)
-    maker = FineTuneMaker(settings=SETTINGS, foundation=str(tiny_foundation))
+    stranger = tmp_path / "stranger.model"
+    stranger.write_bytes(b"a pickle of unknown origin")
+    maker = FineTuneMaker(settings=SETTINGS, foundation=str(stranger))
     with pytest.raises(UntrustedModelError, match="trust_file"):
         FineTuneMaker.make.original(maker, dataset_of(label_sets))
+
+
+@pytest.mark.integration
+def test_saved_file_is_read_back_as_it_is(tiny_foundation, tmp_path):
+    import torch
+
+    model = torch.load(tiny_foundation, weights_only=False)
+    model.atomic_energies_fn.atomic_energies[..., 1] = -9.5
+    next(model.parameters()).data[0] = float("nan")
+    torch.save(model, tmp_path / "tampered.model")
+    before, after = read_facts(tiny_foundation), read_facts(tmp_path / "tampered.model")
+    assert before.e0s_eV == {"Default": {3: -1.0, 17: -2.0, 35: -3.0, 39: -4.0}}
+    assert after.e0s_eV["Default"][17] == -9.5
+    assert (before.finite, after.finite) == (True, False)
+    assert (before.heads, before.r_max_A, before.dtype) == (["Default"], 4.0, "float64")
 
 
 @pytest.mark.integration

@@ -52,6 +52,7 @@ def test_schedules():
     assert "scheduler_patience" not in found
 
 
+@pytest.mark.integration
 def test_mace_accepts_every_argument():
     pytest.importorskip("mace")
     from mace import tools

@@ -1,1 +1,1 @@
-
+"""Launchpad and workers; the only importer of FireWorks."""

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from superionic.flows import CampaignMaker
+from superionic.flows.production import pathway_temperature, transport_points
+from superionic.flows.stages import Category, Stage, mark
+from superionic.spec import ElectrolyteSpec
+
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
+
+
+@pytest.fixture(scope="module")
+def spec():
+    return ElectrolyteSpec.from_file(WORKFLOWS / "quickstart.yaml")
+
+
+@pytest.fixture(scope="module")
+def jobs(spec):
+    flow = CampaignMaker().make(spec)
+    return [job for job, _ in flow.iterflow()]
+
+
+def test_every_stage_of_the_data_flow_is_there(jobs):
+    assert {job.metadata["stage"] for job in jobs} == {str(stage) for stage in Stage}
+
+
+def test_every_job_names_its_campaign_and_category(jobs, spec):
+    for job in jobs:
+        assert job.metadata["spec_key"] == spec.key
+        assert job.config.manager_config["_category"] in {str(category) for category in Category}
+
+
+def test_fan_in_over_lossy_stages_tolerates_missing_parents(jobs):
+    tolerant = {
+        job.name.split(":")[0] for job in jobs if str(job.config.on_missing_references) in {"none", "OnMissing.NONE"}
+    }
+    assert {"dataset", "diffusion", "conductivity", "phase diagram"} <= tolerant
+
+
+def test_one_md_run_per_composition_temperature_and_replica(jobs, spec):
+    names = [job.name for job in jobs if job.name.startswith("md:")]
+    expected = len(transport_points(spec)) * len(spec.transport.temperatures_K) * spec.transport.replicas
+    assert len(names) == len(set(names)) == expected
+
+
+def test_seeds_are_distinct_and_repeat(spec, jobs):
+    seeds = [job.function.__self__.seed for job in jobs if job.name.startswith("md:")]
+    again = [
+        job.function.__self__.seed for job, _ in CampaignMaker().make(spec).iterflow() if job.name.startswith("md:")
+    ]
+    assert len(set(seeds)) == len(seeds)
+    assert seeds == again
+
+
+def test_pathway_temperature_is_one_that_is_run(spec):
+    assert pathway_temperature(spec) in spec.transport.temperatures_K
+
+
+def test_marking_keeps_earlier_queue_settings(jobs):
+    job = jobs[0]
+    job.update_config({"_set": {"manager_config->_queueadapter": {"walltime": "01:00:00"}}}, dict_mod=True)
+    mark(job, Stage.ORDERING, Category.GPU, "key")
+    assert job.config.manager_config["_queueadapter"] == {"walltime": "01:00:00"}
+    assert job.config.manager_config["_category"] == "gpu"
+
+
+def test_shipped_and_documented_quickstart_are_one_file():
+    shipped = Path(__file__).parents[2] / "src" / "superionic" / "data" / "quickstart.yaml"
+    assert shipped.read_text() == (WORKFLOWS / "quickstart.yaml").read_text()
