@@ -13,8 +13,8 @@ from superionic.spec import ElectrolyteSpec
 from superionic.stages import LabelEngine
 
 SECONDS_PER_HOUR = 3600.0
-CPU_S_PER_ATOM_STEP = {"superionic-mini": 0.0008, "mace-mp-0a-medium": 0.014}
-"""CPU seconds per atom and MD step on one x86-64 core, measured with 20- to 160-atom halide cells. The figure of
+CPU_S_PER_ATOM_STEP = {"superionic-mini": 0.0004, "mace-mp-0a-medium": 0.014}
+"""CPU seconds per atom and MD step on one x86-64 core, measured with 20- to 80-atom halide cells. The figure of
 MACE-MP-0a medium is that of its architecture; a GPU is one to two orders of magnitude faster."""
 CPU_S_PER_ATOM_TEACHER = 0.006
 """CPU seconds per atom of a CHGNet single point, measured likewise."""
