@@ -95,4 +95,7 @@ def _point(temperature_K: float, sigma: float, error: float, verdict: str) -> st
     """A conductivity with its error; where the verdict allows no value, the bound that its error reaches."""
     if verdict == "ok":
         return f"{temperature_K:.0f} K: {sigma:.2g} ± {error:.1g}"
-    return f"{temperature_K:.0f} K: below {sigma + error:.1g} ({verdict.replace('_', ' ')})"
+    words = verdict.replace("_", " ")
+    if verdict == "framework_unstable":
+        return f"{temperature_K:.0f} K: {words}"
+    return f"{temperature_K:.0f} K: below {sigma + error:.1g} ({words})"

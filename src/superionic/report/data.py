@@ -226,9 +226,17 @@ class _Reader:
         return found[0] if found else None
 
     def _label_set_place(self, doc: LabelSetDoc) -> Hashable:
-        # frames and relaxed ground states of one composition are two sets with different parents
-        kinds = (self.records[key].kind for key in doc.parents if key in self.records)
-        return _composition(doc), next(kinds, "")
+        return _composition(doc), is_of_frames(doc, self.records)
+
+
+def is_of_frames(doc: LabelSetDoc, records: Mapping[str, DocumentRecord]) -> bool:
+    """Whether a label set holds MD frames for the data set, and not relaxed ground states for comparison.
+
+    Both have labels as parents; what those were made from tells them apart.
+    """
+    labels = (records[key] for key in doc.parents if key in records)
+    sources = (records[key].kind for label in labels for key in label.parents if key in records)
+    return next(sources, "SamplingDoc") != "GroundStateDoc"
 
 
 def _composition(doc: BaseDoc) -> str:

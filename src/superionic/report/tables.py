@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from superionic.report.data import CampaignData
+from superionic.report.data import CampaignData, is_of_frames
 from superionic.report.markup import Content, Html, formula, join, table, tag
 from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
 from superionic.report.records import STAGES, FailureRecord, JobRecord, stage_order
@@ -154,7 +154,7 @@ def _funnel(data: CampaignData, label: str) -> list[Content]:
         cells[2] = str(len(screenings[0].energies_eV_per_atom))
     if samplings := here(data.samplings):
         cells[3] = f"{len(samplings[0].runs)} of {samplings[0].requested}"
-    labels = here(data.label_sets)
+    labels = here(tuple(doc for doc in data.label_sets if is_of_frames(doc, data.documents)))
     accepted, requested = sum(len(doc.label_keys) for doc in labels), sum(doc.requested for doc in labels)
     cells.append(f"{accepted} of {requested}" if labels else NOTHING)
     cells.append(str(sum(len(doc.refused) for doc in labels)) if labels else NOTHING)
