@@ -59,6 +59,16 @@ def test_documents_carry_provenance_and_cost(store):
     assert "superionic" in child.software
 
 
+def test_a_document_whose_arrays_were_never_written_is_computed_again(store):
+    complete, broken = compute(3), compute(3)
+    output(complete, store)
+    store.additional_stores["data"].remove_docs({})
+    again = output(broken, store)
+    assert CALLS == [3, 3]
+    assert again.reused_from is None
+    assert output(compute(3), store).reused_from == broken.uuid
+
+
 def test_outside_of_a_job_nothing_is_looked_up():
     document = produce(NumberDoc, lambda: NumberDoc(number=1, numbers=[]), parents=[], settings={})
     assert document.key

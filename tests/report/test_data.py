@@ -4,12 +4,14 @@ import pytest
 from jobflow import JobStore
 from maggma.stores import MemoryStore
 from monty.json import jsanitize
+from pymatgen.core import Lattice, Structure
 
 from superionic.database.stores import job_store
 from superionic.documents import Resources
 from superionic.errors import InputError
+from superionic.labelling.schemas import LabelDoc
 from superionic.report import load_campaign, write_report
-from superionic.report.data import timeline_of
+from superionic.report.data import is_of_frames, timeline_of
 from superionic.report.records import DocumentRecord, ancestors
 
 
@@ -75,13 +77,26 @@ def test_model_in_use_is_the_one_behind_the_results(store, campaign):
 
 
 def test_frames_and_ground_states_of_a_composition_are_two_label_sets(store, campaign):
-    labels, state = campaign.label_sets[0], campaign.ground_states[0]
-    put(store, campaign.samplings[0], 1)
+    labels, state, sampling = campaign.label_sets[0], campaign.ground_states[0], campaign.samplings[0]
+    structure = Structure(Lattice.cubic(3), ["Li"], [[0, 0, 0]])
+    label = LabelDoc(
+        structure=structure,
+        energy_eV=-1.0,
+        forces_eV_per_A=[[0, 0, 0]],
+        stress_eV_per_A3=[[0, 0, 0]] * 3,
+        level_of_theory="synthetic",
+        accepted=True,
+        spec_key="s",
+    )
+    put(store, sampling, 1)
     put(store, state, 2)
-    put(store, labels, 3)
-    put(store, labels, 4, key="relaxed", parents=[state.key])
-    put(store, labels, 5, key="again")
-    assert {doc.key for doc in load_campaign(store, "s").label_sets} == {"relaxed", "again"}
+    put(store, label, 3, key="of a frame", parents=[sampling.key])
+    put(store, label, 4, key="of a ground state", parents=[state.key])
+    put(store, labels, 5, parents=["of a frame"])
+    put(store, labels, 6, key="relaxed", parents=["of a ground state"])
+    put(store, labels, 7, key="again", parents=["of a frame"])
+    data = load_campaign(store, "s")
+    assert {doc.key: is_of_frames(doc, data.documents) for doc in data.label_sets} == {"relaxed": False, "again": True}
 
 
 def test_timeline_cost_and_failures_come_from_the_documents(store, campaign):

@@ -153,9 +153,10 @@ def test_each_missing_group_leaves_the_rest(campaign, part):
 
 
 def test_learning_curve_says_why_it_is_missing(campaign):
-    assert (
-        "training.learning_curve of the spec asks for none" in Page(render(replace(campaign, learning_curve=None))).text
-    )
+    training = campaign.spec.training.model_copy(update={"learning_curve": []})
+    spec = campaign.spec.model_copy(update={"training": training})
+    text = Page(render(replace(campaign, spec=spec, learning_curve=None))).text
+    assert "training.learning_curve of the spec asks for none" in text
 
 
 def test_names_cannot_inject_markup(campaign):

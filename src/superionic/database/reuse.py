@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from superionic.documents import SCHEMA_VERSION, BaseDoc, CompositionInfo, Resources
@@ -68,19 +68,29 @@ def produce(
 
 
 def find_finished(schema: type[DocT], key: str) -> DocT | None:
-    """The newest finished document with this key in the store of the running job, if any."""
+    """The newest complete document with this key in the store of the running job, if any."""
     from monty.json import MontyDecoder
 
-    store = store_of_job()
+    for output, uuid in _stored(store_of_job(), {"output.key": key, "output.@class": schema.__name__}):
+        document = MontyDecoder().process_decoded(output)
+        if isinstance(document, schema):
+            return document.model_copy(update={"reused_from": document.reused_from or uuid})
+    return None
+
+
+def _stored(store: Any, criteria: dict[str, str]) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 (jobflow.JobStore)
+    """Outputs that match, newest first, with their arrays and the uuid of their job."""
     if store is None:
-        return None
-    found = store.query_one({"output.key": key, "output.@class": schema.__name__}, sort={"completed_at": -1}, load=True)
-    if not found:
-        return None
-    document = MontyDecoder().process_decoded(found["output"])
-    if not isinstance(document, schema):
-        return None
-    return document.model_copy(update={"reused_from": document.reused_from or found["uuid"]})
+        return
+    rows = store.docs_store.query(criteria, properties=["uuid", "index"], sort={"completed_at": -1})
+    for place in [{"uuid": row["uuid"], "index": row["index"]} for row in rows]:
+        try:
+            found = store.query_one(place, load=True)
+        except KeyError:
+            # jobflow writes a document before its arrays: a worker killed in between leaves one without
+            continue
+        if found:
+            yield found["output"], place["uuid"]
 
 
 def store_of_job() -> Any:  # noqa: ANN401 (jobflow.JobStore, untyped)

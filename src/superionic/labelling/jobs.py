@@ -19,6 +19,7 @@ from superionic.labelling import scan, teacher
 from superionic.labelling.gate import check_label
 from superionic.labelling.results import SinglePoint
 from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel
+from superionic.potentials.schemas import RelaxedSetDoc
 from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
 from superionic.stages import LabelEngine, LabellingSettings
 
@@ -226,7 +227,7 @@ class LabelSetMaker(Maker):
         return self._gathered(jobs, items, sampling, maker)
 
     @stage_job(data=["labels"], output_schema=LabelSetDoc)
-    def make_relaxed(self, document: Any) -> Response[Any]:  # noqa: ANN401 (GroundStateDoc; a higher domain is not imported)
+    def make_relaxed(self, document: RelaxedSetDoc) -> Response[Any]:
         """Label every relaxed structure of a document, e.g. of a GroundStateDoc; the output is a LabelSetDoc.
 
         Raises
