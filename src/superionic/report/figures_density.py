@@ -179,7 +179,7 @@ def _surface(doc: PathwayDoc, index: int) -> Chart:
         hoverinfo="skip",
     )
     figure = go.Figure([surface, _cell_edges(np.array(doc.lattice_A))])
-    scene_axis = {"showbackground": False, "gridcolor": "#e6e8eb", "zeroline": False}
+    scene_axis = {"showbackground": False, "gridcolor": "#e6e8eb", "zeroline": False, "nticks": 5}
     titles = {f"{name}axis": scene_axis | {"title": {"text": f"{name} (Å)"}} for name in "xyz"}
     style(
         figure,
