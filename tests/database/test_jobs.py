@@ -84,3 +84,12 @@ def test_loss_tolerant_jobs_get_none_for_missing_parents():
 def test_two_additional_stores_are_refused():
     with pytest.raises(ValueError, match="one additional store only"):
         stage_job(data=["a"], models=["b"])
+
+
+def test_a_job_that_runs_again_keeps_its_own_result(store):
+    job, again = compute(3), compute(3)
+    again.set_uuid(job.uuid)
+    first, second = output(job, store), output(again, store)
+    assert CALLS == [3]
+    assert second.reused_from is None
+    assert second.resources == first.resources

@@ -31,7 +31,9 @@ def superionic(folder, *arguments):
 def outputs(folder):
     with open_database(folder, "local") as choice:
         rows = mongo_database(choice)["outputs"].find({"output.key": {"$exists": True}})
-        return [(row["uuid"], row["output"]["key"], row["output"]["@class"], row["completed_at"]) for row in rows]
+        found = [(row["uuid"], row["output"]) for row in rows]
+        # the start of the computation: it stays when a finished result is only stored again
+        return [(uuid, doc["key"], doc["@class"], doc["resources"]["started_at"]) for uuid, doc in found]
 
 
 def wait_for(path_pattern, folder, process):

@@ -74,7 +74,9 @@ def find_finished(schema: type[DocT], key: str) -> DocT | None:
     for output, uuid in _stored(store_of_job(), {"output.key": key, "output.@class": schema.__name__}):
         document = MontyDecoder().process_decoded(output)
         if isinstance(document, schema):
-            return document.model_copy(update={"reused_from": document.reused_from or uuid})
+            # a job that was killed after it had stored its document finds that one: the result is its own
+            source = document.reused_from or (None if uuid == _uuid_of_job() else uuid)
+            return document.model_copy(update={"reused_from": source})
     return None
 
 
@@ -98,3 +100,9 @@ def store_of_job() -> Any:  # noqa: ANN401 (jobflow.JobStore, untyped)
     from jobflow import CURRENT_JOB
 
     return getattr(CURRENT_JOB, "store", None)
+
+
+def _uuid_of_job() -> str | None:
+    from jobflow import CURRENT_JOB
+
+    return getattr(CURRENT_JOB.job, "uuid", None)
