@@ -77,7 +77,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _mev(value: float | None) -> str:
-    return "-" if value is None else f"{MEV_PER_EV * value:.1f}"
+    # adding zero turns a rounded -0.0 into 0.0
+    return "-" if value is None else f"{round(MEV_PER_EV * value, 1) + 0.0:.1f}"
 
 
 def _energy(row: dict[str, Any]) -> str:
