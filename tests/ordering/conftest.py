@@ -26,6 +26,12 @@ def mixed_halide():
 
 
 @pytest.fixture(scope="session")
+def mixed_bromide():
+    """Li3In0.5Y0.5Br6: isovalent species on one sublattice."""
+    return halide({"In3+": 0.5, "Y3+": 0.5}, {"Br-": 1})
+
+
+@pytest.fixture(scope="session")
 def mixed_halide_4g_full():
     return halide({"In3+": 0.5, "Y3+": 0.5}, {"Br-": 0.5, "Cl-": 0.5}, li_g=1.0, li_h=0.5)
 

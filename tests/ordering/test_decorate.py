@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from superionic.errors import OrderingError
 from superionic.ordering import DecorationRule, enumerate_orderings
 from superionic.ordering import decorate as decorate_module
 from superionic.ordering.cell import DisorderedCell, ReferenceCell
 from superionic.ordering.decorate import PatternSpace
 from superionic.ordering.environment import EnvironmentFeatures, farthest_points
 from superionic.ordering.hierarchy import even_shares
+from superionic.ordering.symmetry import stabiliser
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,7 @@ def space(cell):
     pattern = np.zeros(cell.width, dtype=np.int8)
     for block in cell.charge_blocks:
         pattern[block.positions[: block.counts[1]]] = 1
-    return PatternSpace(cell, pattern)
+    return PatternSpace(cell, pattern, len(cell.permutations) // len(stabiliser(cell.permutations, pattern)))
 
 
 def test_complete_choice_lists_every_raw_decoration(cell, space):
@@ -44,7 +46,7 @@ def test_uniform_choice_follows_the_multiplicities(space):
     assert np.mean(firsts) == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 300))
 
 
-@pytest.mark.parametrize("rule", list(DecorationRule))
+@pytest.mark.parametrize("rule", [DecorationRule.UNIFORM, DecorationRule.DIVERSE])
 def test_sampling_gives_distinct_decorations(mixed_halide, monkeypatch, rule):
     monkeypatch.setattr(decorate_module, "SMALL_SPACE", 0)
     found = enumerate_orderings(mixed_halide, max_orderings=64, per_pattern=16, decorations=rule)
@@ -66,12 +68,38 @@ def test_features_do_not_see_symmetry_but_see_the_decoration(cell, space):
 def test_diverse_choice_spreads_further_than_a_random_one(cell, space):
     features = EnvironmentFeatures(cell)
     spread = {}
-    chosen = {rule: space.choose(12, rule, np.random.default_rng(2)).labels for rule in DecorationRule}
+    rules = (DecorationRule.UNIFORM, DecorationRule.DIVERSE)
+    chosen = {rule: space.choose(12, rule, np.random.default_rng(2)).labels for rule in rules}
     both = features.of(np.concatenate(list(chosen.values()))).reshape(2, 12, -1)
     for rule, rows in zip(chosen, both, strict=True):
         separations = np.linalg.norm(rows[:, None] - rows[None, :], axis=-1)
         spread[rule] = separations[np.triu_indices(12, 1)].min()
     assert spread[DecorationRule.DIVERSE] > spread[DecorationRule.UNIFORM]
+
+
+def indium_pairs(structures):
+    """Energies that are lower the closer In ions are to each other."""
+    metals = [[site for site in structure if site.specie.symbol == "In"] for structure in structures]
+    return [min(a.distance(b) for a in group for b in group if a is not b) for group in metals]
+
+
+def test_an_energy_function_ranks_the_decorations_of_each_pattern(mixed_bromide):
+    options = {"max_orderings": 8, "per_pattern": 2, "supercells": [(1, 1, 2)]}
+    ranked = enumerate_orderings(mixed_bromide, decorations="ranked", energy_function=indium_pairs, **options)
+    everything = enumerate_orderings(mixed_bromide, **(options | {"max_orderings": 4 * 20, "per_pattern": 20}))
+    energies = np.array(indium_pairs(ranked.structures)).reshape(4, 2)
+    for pattern, chosen in enumerate(energies):
+        same = [s for s, i in zip(everything.structures, everything.charge_pattern_ids, strict=True) if i == pattern]
+        assert np.allclose(chosen, np.sort(indium_pairs(same))[:2])
+        assert len(same) > 2
+    assert "the lowest in the given energy function" in ranked.tie_rule
+
+
+def test_ranking_and_an_energy_function_belong_together(mixed_halide):
+    with pytest.raises(OrderingError, match="belong together"):
+        enumerate_orderings(mixed_halide, decorations="ranked")
+    with pytest.raises(OrderingError, match="belong together"):
+        enumerate_orderings(mixed_halide, energy_function=indium_pairs)
 
 
 def test_farthest_points_take_the_corners():

@@ -7,18 +7,20 @@ because low-energy patterns of large cells are often periodic and a random walk 
 The search finds low energies but proves nothing.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
 from superionic.ordering.arrangements import Block, Canonicaliser, draw
 from superionic.ordering.ewald import ChargeEnergy
-from superionic.ordering.folding import folds
+from superionic.ordering.folding import Fold, folds
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
-from superionic.ordering.patterns import ChargePatterns, LowestPatterns
+from superionic.ordering.patterns import ChargePatterns, LowestPatterns, Progress, SearchEvidence, TIE_eV
 
-N_WALKERS = 32
-MOVES_PER_EXCHANGE = 64
+N_RUNGS, N_LADDERS = 32, 4
+"""Temperatures, and replicas at each of them."""
+MOVES_PER_EXCHANGE, MOVES_PER_HARVEST = 64, 64
 COLDEST, HOTTEST = 0.01, 1.0
 """Ends of the temperature ladder in units of the rms energy change of a random exchange."""
 MOVES_SHARE_OF_FOLDS = 8
@@ -45,7 +47,7 @@ class _Walkers:
         i, j = self._pairs[self._rng.integers(len(self._pairs), size=(4096, 1)), :].transpose(2, 0, 1)
         changes = self._changes(np.arange(len(self.labels))[None, :], i, j)
         scale = float(np.sqrt(np.mean(changes**2))) or 1.0
-        return np.geomspace(COLDEST * scale, HOTTEST * scale, len(self.labels))
+        return np.tile(np.geomspace(COLDEST * scale, HOTTEST * scale, N_RUNGS), N_LADDERS)
 
     def _changes(self, walker: IntArray, i: IntArray, j: IntArray) -> FloatArray:
         """Return the energy change in eV when active sites i and j exchange their charges."""
@@ -77,16 +79,25 @@ class _Walkers:
         self.labels[walker, i], self.labels[walker, j] = self.labels[walker, j], self.labels[walker, i]
 
     def swap_temperatures(self) -> None:
-        """Let neighbours on the ladder exchange their temperatures (detailed balance)."""
-        rungs = np.argsort(self._kT)
-        for lower, upper in pairwise(rungs):
+        """Let neighbours on each ladder exchange their temperatures (detailed balance)."""
+        # Replicas of one temperature are paired with those of the next at random.
+        order = np.lexsort((self._rng.random(len(self._kT)), self._kT)).reshape(N_RUNGS, N_LADDERS)
+        for lower, upper in pairwise(order):
             gain = (self.energies_eV[lower] - self.energies_eV[upper]) * (1.0 / self._kT[lower] - 1.0 / self._kT[upper])
-            if gain > 0 or self._rng.random() < np.exp(gain):
-                self._kT[[lower, upper]] = self._kT[[upper, lower]]
+            yes = np.log(self._rng.random(N_LADDERS) + 1e-300) < gain
+            a, b = lower[yes], upper[yes]
+            self._kT[a], self._kT[b] = self._kT[b], self._kT[a]
 
 
 def search(
-    blocks: list[Block], energy: ChargeEnergy, permutations: IntArray, k: int, *, seed: int, n_moves: int
+    blocks: list[Block],
+    energy: ChargeEnergy,
+    permutations: IntArray,
+    k: int,
+    *,
+    seed: int,
+    n_moves: int,
+    progress: Progress | None = None,
 ) -> ChargePatterns:
     """Search for the k lowest distinct charge patterns.
 
@@ -104,45 +115,105 @@ def search(
         Seed of the random numbers.
     n_moves : int
         Attempted exchanges per replica.
+    progress : callable, optional
+        Told the fraction done.
 
     Returns
     -------
     ChargePatterns
-        Up to k patterns, not proven to be the lowest.
+        Up to k patterns, not proven to be the lowest, with the evidence of two independent halves
+        of the search.
     """
-    rng = np.random.default_rng(seed)
-    lowest = LowestPatterns(Canonicaliser(permutations, blocks), k, permutations.shape[1])
-    for fold in folds(blocks, energy, permutations, rng):
+    halves = []
+    for half in range(2):
+        rng = np.random.default_rng([seed, half])
+        found = _Half(LowestPatterns(Canonicaliser(permutations, blocks), k, permutations.shape[1]), energy, rng)
+
+        def report(fraction: float, half: int = half) -> None:
+            if progress is not None:
+                progress("search of charge patterns", 0.5 * (half + fraction))
+
+        found.run(blocks, permutations, n_moves, report)
+        halves.append(found)
+    return _joined(halves, energy, k)
+
+
+class _Half:
+    """One of two independent searches."""
+
+    def __init__(self, lowest: LowestPatterns, energy: ChargeEnergy, rng: np.random.Generator) -> None:
+        self.lowest = lowest
+        self.moves = 0
+        self.moves_at_lowest = 0
+        self._energy, self._rng = energy, rng
+
+    def run(self, blocks: list[Block], permutations: IntArray, n_moves: int, report: Callable[[float], None]) -> None:
+        """Search among symmetric patterns, then among all, then around the best."""
+        for fold in folds(blocks, self._energy, permutations, self._rng):
+            self._search_fold(fold, permutations.shape[1], n_moves // MOVES_SHARE_OF_FOLDS)
+        _temper(self.lowest, blocks, self._energy, self._rng, n_moves, self._note, report)
+        _add_neighbours(self.lowest, self._energy, _exchangeable_pairs(blocks))
+
+    def _search_fold(self, fold: Fold, width: int, n_moves: int) -> None:
+        """Search among the patterns that one operation leaves unchanged."""
         identity = np.arange(len(fold.energy.columns))[None, :]
-        part = LowestPatterns(Canonicaliser(identity, fold.blocks), N_WALKERS, identity.size)
-        _temper(part, fold.blocks, fold.energy, rng, n_moves // MOVES_SHARE_OF_FOLDS)
-        unfolded = fold.unfold(part.labels, permutations.shape[1])
-        lowest.add(unfolded, energy.energies(unfolded))
-    _temper(lowest, blocks, energy, rng, n_moves)
-    _add_neighbours(lowest, energy, _exchangeable_pairs(blocks), k)
-    return lowest.result(energy, proven=False)
+        part = LowestPatterns(Canonicaliser(identity, fold.blocks), N_RUNGS, identity.size)
+        _temper(part, fold.blocks, fold.energy, self._rng, n_moves)
+        unfolded = fold.unfold(part.labels, width)
+        self.lowest.add(unfolded, self._energy.energies(unfolded))
+
+    def _note(self, moves: int, *, improved: bool) -> None:
+        """Count moves and remember when the lowest energy was last improved."""
+        self.moves += moves
+        if improved:
+            self.moves_at_lowest = self.moves
+
+
+def _joined(halves: list[_Half], energy: ChargeEnergy, k: int) -> ChargePatterns:
+    """Pool what two searches found and compare it."""
+    first, second = (half.lowest for half in halves)
+    known = [set(part.codes.tolist()) for part in (first, second)]
+    energies = (float(first.energies_eV[0]), float(second.energies_eV[0]))
+    first.add(second.labels, second.energies_eV)
+    listed = set(first.codes[:k].tolist())
+    evidence = SearchEvidence(
+        moves=sum(half.moves for half in halves),
+        lowest_energies_eV=energies,
+        agreement=len(listed & known[0] & known[1]) / len(listed),
+        last_improvement=max(half.moves_at_lowest / half.moves for half in halves),
+    )
+    return first.result(energy, evidence)
 
 
 def _temper(
-    lowest: LowestPatterns, blocks: list[Block], energy: ChargeEnergy, rng: np.random.Generator, n_moves: int
+    lowest: LowestPatterns,
+    blocks: list[Block],
+    energy: ChargeEnergy,
+    rng: np.random.Generator,
+    n_moves: int,
+    note: Callable[..., None] = lambda moves, *, improved: None,  # noqa: ARG005 -- nothing to note
+    report: Callable[[float], None] = lambda fraction: None,  # noqa: ARG005 -- nobody to tell
 ) -> None:
     """Run parallel tempering from the patterns known so far and from random ones; collect the lowest."""
     width = lowest.labels.shape[1]
-    known = lowest.labels[: N_WALKERS // 2].copy()
-    random = draw(blocks, max(2 * lowest.k, N_WALKERS), width, rng)
+    known = lowest.labels[: N_RUNGS * N_LADDERS // 2].copy()
+    random = draw(blocks, max(2 * lowest.k, N_RUNGS * N_LADDERS), width, rng)
     # Random patterns are collected first, so that there is an answer even in a flat landscape.
     lowest.add(random, energy.energies(random))
-    start = np.concatenate([known, random[: N_WALKERS - len(known)]])
-    walkers = _Walkers(start, energy, _exchangeable_pairs(blocks), rng)
+    start = np.concatenate([known, random[: N_RUNGS * N_LADDERS - len(known)]])
+    walkers = _Walkers(rng.permutation(start), energy, _exchangeable_pairs(blocks), rng)
     harvest: list[LabelArray] = []
     for step in range(0, n_moves, MOVES_PER_EXCHANGE):
-        walkers.move(min(MOVES_PER_EXCHANGE, n_moves - step))
+        moves = min(MOVES_PER_EXCHANGE, n_moves - step)
+        walkers.move(moves)
         walkers.swap_temperatures()
+        note(moves * len(start), improved=walkers.energies_eV.min() < lowest.energies_eV[0] - TIE_eV)
         harvest.append(walkers.labels[walkers.energies_eV <= lowest.threshold])
-        if len(harvest) == MOVES_PER_EXCHANGE or step + MOVES_PER_EXCHANGE >= n_moves:
+        if len(harvest) == MOVES_PER_HARVEST or step + MOVES_PER_EXCHANGE >= n_moves:
             found = np.unique(np.concatenate(harvest), axis=0)
             lowest.add(found, energy.energies(found))
             harvest = []
+            report(step / n_moves)
 
 
 def _exchangeable_pairs(blocks: list[Block]) -> IntArray:
@@ -155,8 +226,9 @@ def _exchangeable_pairs(blocks: list[Block]) -> IntArray:
     return np.concatenate(pairs)
 
 
-def _add_neighbours(lowest: LowestPatterns, energy: ChargeEnergy, pairs: IntArray, k: int) -> None:
+def _add_neighbours(lowest: LowestPatterns, energy: ChargeEnergy, pairs: IntArray) -> None:
     """Evaluate all single exchanges of the best patterns, repeatedly while new ones appear."""
+    k = lowest.k
     expanded = np.zeros(0, dtype=np.uint64)
     step = max(1, NEIGHBOURS_PER_BATCH // len(pairs))
     for _ in range(EXPANSION_ROUNDS):

@@ -1,6 +1,6 @@
 """Arrangements of labels on blocks of sites: numbering, drawing, and identity under symmetry."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import comb, prod
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 from superionic.ordering.lattices import IntArray, LabelArray
 
 CodeArray = npt.NDArray[np.uint64]
-CHUNK_ELEMENTS = 4_000_000
-"""Codes held at a time (arrangements x permutations); bounds the memory to some tens of MB."""
+CHUNK_ELEMENTS = 131_072
+"""Codes held at a time (arrangements x permutations): what stays in the second-level cache."""
 ZOBRIST_SEED = 20250621
 
 
@@ -140,10 +140,9 @@ class Canonicaliser:
         self._positions = all_positions(blocks)
         restricted = np.unique(permutations[:, self._positions], axis=0)
         self._permutations: IntArray = restricted
-        table, self.collision_free = _code_table(blocks, permutations.shape[1])
-        self._n_labels = table.shape[1]
+        self._table, self.collision_free = _code_table(blocks, permutations.shape[1])
         # Contiguous over the group: one arrangement costs one vector addition per site.
-        self._images = np.ascontiguousarray(table[restricted].transpose(1, 2, 0))
+        self._images = np.ascontiguousarray(self._table[restricted].transpose(1, 2, 0))
 
     def codes(self, labels: LabelArray) -> CodeArray:
         """Return the code of the orbit of each arrangement.
@@ -168,20 +167,41 @@ class Canonicaliser:
         np.put_along_axis(canonical, targets, labels[:, self._positions], axis=1)
         return canonical
 
+    def is_representative(self, labels: LabelArray) -> npt.NDArray[np.bool_]:
+        """Return whether each arrangement has the smallest code of its orbit."""
+        smallest: npt.NDArray[np.bool_] = self.codes(labels) == self._own_codes(labels)
+        return smallest
+
+    def orbit_sizes(self, labels: LabelArray) -> IntArray:
+        """Return the number of arrangements in the orbit of each arrangement."""
+        own = self._own_codes(labels)
+        stabilisers = [np.sum(total == own[rows, None], axis=1) for rows, total in self._images_of(labels)]
+        return len(self._permutations) // np.concatenate([np.zeros(0, dtype=np.int64), *stabilisers])
+
+    def _own_codes(self, labels: LabelArray) -> CodeArray:
+        """Return the codes of the arrangements themselves."""
+        own: CodeArray = self._table[self._positions, labels[:, self._positions]].sum(axis=1, dtype=np.uint64)
+        return own
+
     def _reduced(self, labels: LabelArray) -> tuple[CodeArray, IntArray]:
         """Return the smallest code of each orbit and the permutation that leads to it."""
-        order = len(self._permutations)
-        step = max(1, CHUNK_ELEMENTS // order)
         codes = np.empty(len(labels), dtype=np.uint64)
         best = np.empty(len(labels), dtype=np.int64)
+        for rows, total in self._images_of(labels):
+            best[rows] = total.argmin(axis=1)
+            codes[rows] = total.min(axis=1)
+        return codes, best
+
+    def _images_of(self, labels: LabelArray) -> Iterator[tuple[slice, CodeArray]]:
+        """Yield rows and the codes of all their images, shape (n_rows, order)."""
+        order = len(self._permutations)
+        step = max(1, CHUNK_ELEMENTS // order)
         for start in range(0, len(labels), step):
             part = labels[start : start + step]
             total = np.zeros((len(part), order), dtype=np.uint64)
             for column, position in enumerate(self._positions):
                 total += self._images[column][part[:, position]]
-            best[start : start + step] = total.argmin(axis=1)
-            codes[start : start + step] = total.min(axis=1)
-        return codes, best
+            yield slice(start, start + step), total
 
 
 def _code_table(blocks: Sequence[Block], width: int) -> tuple[CodeArray, bool]:

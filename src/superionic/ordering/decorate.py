@@ -5,8 +5,10 @@ have the same Ewald energy and some rule must choose among them. Two decorations
 an operation that keeps the charge pattern (its stabiliser) maps one onto the other.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +16,7 @@ from superionic.ordering.arrangements import Block, Canonicaliser, count_raw, dr
 from superionic.ordering.cell import DisorderedCell
 from superionic.ordering.counting import count_distinct
 from superionic.ordering.environment import EnvironmentFeatures, farthest_points
-from superionic.ordering.lattices import IntArray, LabelArray
+from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 from superionic.ordering.patterns import CHUNK
 from superionic.ordering.symmetry import stabiliser
 
@@ -31,6 +33,8 @@ class DecorationRule(StrEnum):
     """At random, every raw decoration with the same probability (the ideal solid solution)."""
     DIVERSE = "diverse"
     """As different as possible in their local environments (farthest-point selection)."""
+    RANKED = "ranked"
+    """Lowest in an energy function that the caller supplies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,10 @@ class Decorations:
     multiplicities: IntArray
 
 
+RankingEnergies = Callable[[LabelArray], FloatArray]
+"""Energies in eV, shape (n,), of orderings given as species labels, shape (n, n_columns)."""
+
+
 class PatternSpace:
     """All decorations of one charge pattern.
 
@@ -58,11 +66,12 @@ class PatternSpace:
         The cell.
     pattern : ndarray of int, shape (n_columns,)
         Charge class of every column.
+    multiplicity : int
+        Number of raw patterns equivalent to it.
     """
 
-    def __init__(self, cell: DisorderedCell, pattern: LabelArray) -> None:
-        self._cell = cell
-        self._stabiliser = stabiliser(cell.permutations, pattern)
+    def __init__(self, cell: DisorderedCell, pattern: LabelArray, multiplicity: int) -> None:
+        self._cell, self._pattern, self._multiplicity = cell, pattern, multiplicity
         self._blocks: list[Block] = []
         self._members: list[IntArray] = []
         self._base = np.zeros(cell.width, dtype=np.int8)
@@ -74,9 +83,24 @@ class PatternSpace:
                     self._blocks.append(Block(here, tuple(sublattice.counts[label] for label in labels)))
                     self._members.append(np.array(labels))
         self.n_raw = count_raw(self._blocks)
-        self.n_distinct = count_distinct(self._stabiliser, self._blocks) if self._blocks else 1
 
-    def choose(self, quota: int, rule: DecorationRule, rng: np.random.Generator) -> Decorations:
+    @cached_property
+    def _stabiliser(self) -> IntArray:
+        """Operations that leave the pattern unchanged."""
+        return stabiliser(self._cell.permutations, self._pattern)
+
+    @cached_property
+    def n_distinct(self) -> int:
+        """Number of distinct decorations."""
+        return count_distinct(self._stabiliser, self._blocks) if self._blocks else 1
+
+    def choose(
+        self,
+        quota: int,
+        rule: DecorationRule,
+        rng: np.random.Generator,
+        energies_eV: RankingEnergies | None = None,
+    ) -> Decorations:
         """Choose distinct decorations.
 
         Parameters
@@ -87,26 +111,44 @@ class PatternSpace:
             How to choose.
         rng : numpy Generator
             Source of random numbers.
+        energies_eV : callable, optional
+            What the rule ``ranked`` ranks by.
 
         Returns
         -------
         Decorations
             In the order of choice, so that a prefix is itself a choice by the same rule.
         """
+        if not self._blocks:
+            return Decorations(self._base[None, :], np.array([self._multiplicity]))
         canonicaliser = Canonicaliser(self._stabiliser, self._blocks)
-        diverse = rule is DecorationRule.DIVERSE
+        candidates = self._candidates(quota, rule, canonicaliser, rng)
+        candidates = candidates[self._preference(candidates, quota, rule, energies_eV)]
+        multiplicities = self._multiplicity * canonicaliser.orbit_sizes(candidates)
+        return Decorations(self._species_labels(candidates), multiplicities)
+
+    def _candidates(
+        self, quota: int, rule: DecorationRule, canonicaliser: Canonicaliser, rng: np.random.Generator
+    ) -> LabelArray:
+        """Write down the decorations among which the rule chooses."""
         if self.n_raw <= max(SMALL_SPACE, 2 * quota * len(self._stabiliser)):
-            candidates = self._all(canonicaliser, rng)
-        else:
-            # Here n_distinct exceeds 2 x quota, so drawing that many distinct ones ends soon.
-            wanted = min(CANDIDATES_PER_CHOICE * quota, MOST_CANDIDATES, self.n_distinct // 2)
-            candidates = self._sample(canonicaliser, max(quota, wanted) if diverse else quota, rng)
-        if diverse and len(candidates) > 1:
-            candidates = candidates[: max(quota, MOST_CANDIDATES)]
-            features = EnvironmentFeatures(self._cell).of(self._species_labels(candidates))
-            candidates = candidates[farthest_points(features, min(quota, len(candidates)))]
-        labels = self._species_labels(candidates[:quota])
-        return Decorations(labels, self._multiplicities(labels))
+            return self._all(canonicaliser, rng)
+        # Here n_distinct exceeds 2 x quota, so drawing that many distinct ones ends soon.
+        wanted = min(CANDIDATES_PER_CHOICE * quota, MOST_CANDIDATES, self.n_distinct // 2)
+        return self._sample(canonicaliser, quota if rule is DecorationRule.UNIFORM else max(quota, wanted), rng)
+
+    def _preference(
+        self, candidates: LabelArray, quota: int, rule: DecorationRule, energies_eV: RankingEnergies | None
+    ) -> IntArray:
+        """Return the numbers of the chosen candidates in the order of choice."""
+        chosen = np.arange(min(quota, len(candidates)))
+        if rule is DecorationRule.UNIFORM or len(candidates) == 1:
+            return chosen
+        labels = self._species_labels(candidates[: max(quota, MOST_CANDIDATES)])
+        if rule is DecorationRule.DIVERSE:
+            return farthest_points(EnvironmentFeatures(self._cell).of(labels), len(chosen))
+        assert energies_eV is not None, "enumerate_orderings asks for an energy function with this rule"
+        return np.argsort(energies_eV(labels), kind="stable")[: len(chosen)]
 
     def _all(self, canonicaliser: Canonicaliser, rng: np.random.Generator) -> LabelArray:
         """Write down one of each distinct decoration, in the order in which random draws meet them."""
@@ -134,8 +176,3 @@ class PatternSpace:
         for block, members in zip(self._blocks, self._members, strict=True):
             labels[:, block.positions] = members[decorations[:, block.positions]]
         return labels
-
-    def _multiplicities(self, labels: LabelArray) -> IntArray:
-        """Return the orbit sizes under the whole group: its order over that of the stabiliser."""
-        order = len(self._cell.permutations)
-        return np.array([order // len(stabiliser(self._stabiliser, row)) for row in labels], dtype=np.int64)

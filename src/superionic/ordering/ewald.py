@@ -4,6 +4,7 @@ The energy of point charges q on fixed sites is a quadratic form, ``E = q A q / 
 sum is done once per supercell and every ordering costs one matrix product.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -12,6 +13,7 @@ from pymatgen.core import Lattice
 from scipy.special import erfc
 
 from superionic.errors import OrderingError
+from superionic.ordering.arrangements import Block
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 from superionic.units import COULOMB_EV_A
 
@@ -147,6 +149,24 @@ class ChargeEnergy:
         """
         constant = 0.5 * float(base_e @ matrix_eV @ base_e)
         return cls(columns, constant, matrix_eV[sites] @ base_e, matrix_eV[np.ix_(sites, sites)], charges_e)
+
+    def centred(self, blocks: Sequence[Block]) -> "ChargeEnergy":
+        """Return the same energy as a function of deviations from the mean charge of each block.
+
+        Deviations keep the terms of the form small, which matters in single precision.
+
+        Parameters
+        ----------
+        blocks : sequence of Block
+            Blocks of charge classes on the active sites.
+        """
+        mean = np.zeros(len(self.columns))
+        for block in blocks:
+            here = np.isin(self.columns, block.positions)
+            mean[here] = self.charges_e[here, : len(block.counts)] @ np.array(block.counts) / len(block.positions)
+        field = self.field_eV + self.coupling_eV @ mean
+        constant = self.constant_eV + 0.5 * float(mean @ (self.field_eV + field))
+        return ChargeEnergy(self.columns, constant, field, self.coupling_eV, self.charges_e - mean[:, None])
 
     def charges(self, labels: LabelArray) -> FloatArray:
         """Return the charges in e, shape (n, n_active), of labels of shape (n, n_columns)."""

@@ -4,19 +4,24 @@ Charge patterns of all supercells are ranked together by energy per atom; from t
 gives some of its decorations until enough orderings are found.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import overload
 
 import numpy as np
+from numpy.typing import ArrayLike
+from pymatgen.core import Structure
 
 from superionic.ordering.anneal import search
 from superionic.ordering.arrangements import count_raw
 from superionic.ordering.cell import DisorderedCell
 from superionic.ordering.counting import count_distinct
-from superionic.ordering.decorate import DecorationRule, PatternSpace
+from superionic.ordering.decorate import DecorationRule, PatternSpace, RankingEnergies
+from superionic.ordering.exact import evaluate_all
 from superionic.ordering.lattices import LabelArray
-from superionic.ordering.patterns import ChargePatterns, evaluate_all, tie_groups
+from superionic.ordering.patterns import ChargePatterns, Progress, tie_groups
+from superionic.ordering.split import best_split
 
 
 @dataclass(frozen=True)
@@ -27,18 +32,24 @@ class SearchLimits:
     ----------
     n_patterns : int
         Distinct patterns wanted per supercell.
-    max_exact_patterns : int
-        Largest number of raw patterns that is evaluated completely.
+    max_evaluations : int
+        Largest number of patterns that is evaluated to prove which are lowest.
     search_moves : int
         Attempted exchanges per replica where patterns are searched.
     seed : int
         Seed of the search.
+    cores : int
+        Threads.
+    progress : callable, optional
+        Told what is done and the fraction done.
     """
 
     n_patterns: int
-    max_exact_patterns: int
+    max_evaluations: int
     search_moves: int
     seed: int
+    cores: int = 1
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +93,13 @@ class Space:
         count_patterns = count_distinct(group, blocks)
         k = min(limits.n_patterns, count_patterns)
         energy = cell.charge_energy()
-        if count_raw(blocks) <= limits.max_exact_patterns:
-            patterns = evaluate_all(blocks, energy, group, k)
+        split = best_split(blocks, group)
+        if split is not None and split.n_pairs <= limits.max_evaluations:
+            patterns = evaluate_all(split, energy, group, k, cores=limits.cores, progress=limits.progress)
         else:
-            patterns = search(blocks, energy, group, k, seed=limits.seed, n_moves=limits.search_moves)
+            patterns = search(
+                blocks, energy, group, k, seed=limits.seed, n_moves=limits.search_moves, progress=limits.progress
+            )
         return cls(cell, patterns, count_patterns, count_distinct(group, cell.blocks), count_raw(cell.blocks))
 
 
@@ -130,34 +144,52 @@ class Ordering:
     multiplicity: int
 
 
-def lowest_first(spaces: Sequence[Space]) -> Iterator[Pattern]:
-    """Yield the patterns of all supercells by energy per atom, small cells first among equals.
+class PatternQueue(Sequence[Pattern]):
+    """The patterns of all supercells by energy per atom, small cells first among equals.
+
+    The decorations of a pattern are counted when its turn comes, once.
 
     Parameters
     ----------
     spaces : sequence of Space
-        Supercells.
-
-    Yields
-    ------
-    Pattern
-        Patterns; their decorations are counted only when their turn comes.
+        Supercells with their lowest patterns.
     """
-    entries = [(space, row) for space in spaces for row in range(len(space.patterns.energies_eV))]
-    per_atom = np.concatenate([space.patterns.energies_eV / space.cell.n_atoms for space in spaces])
-    sizes = np.array([space.cell.n_atoms for space, _ in entries])
-    for index in np.lexsort((np.arange(len(entries)), sizes, tie_groups(per_atom))):
-        space, row = entries[index]
-        labels = space.patterns.labels[row]
-        yield Pattern(space, labels, float(space.patterns.energies_eV[row]), PatternSpace(space.cell, labels))
+
+    def __init__(self, spaces: Sequence[Space]) -> None:
+        self.spaces = spaces
+        entries = [(space, row) for space in spaces for row in range(len(space.patterns.energies_eV))]
+        per_atom = np.concatenate([space.patterns.energies_eV / space.cell.n_atoms for space in spaces])
+        sizes = np.array([space.cell.n_atoms for space, _ in entries])
+        order = np.lexsort((np.arange(len(entries)), sizes, tie_groups(per_atom)))
+        self._entries = [entries[index] for index in order]
+        self._known: dict[int, Pattern] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Pattern: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Pattern]: ...
+
+    def __getitem__(self, index: int | slice) -> Pattern | list[Pattern]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index not in self._known:
+            space, row = self._entries[index]
+            labels = space.patterns.labels[row]
+            decorations = PatternSpace(space.cell, labels, int(space.patterns.multiplicities[row]))
+            self._known[index] = Pattern(space, labels, float(space.patterns.energies_eV[row]), decorations)
+        return self._known[index]
 
 
-def share_out(patterns: Iterator[Pattern], budget: int, per_pattern: int | None) -> list[tuple[Pattern, int]]:
+def share_out(patterns: Iterable[Pattern], budget: int, per_pattern: int | None) -> list[tuple[Pattern, int]]:
     """Give quotas of decorations to the patterns from the lowest up until the budget is spent.
 
     Parameters
     ----------
-    patterns : iterator of Pattern
+    patterns : iterable of Pattern
         Patterns, lowest first.
     budget : int
         Number of orderings wanted.
@@ -212,7 +244,17 @@ def even_shares(capacities: Sequence[int], budget: int) -> list[int]:
     return shares
 
 
-def decorate_patterns(used: Sequence[tuple[Pattern, int]], rule: DecorationRule, seed: int) -> Iterator[Ordering]:
+EnergyFunction = Callable[[Sequence[Structure]], ArrayLike]
+"""Energies in eV, shape (n,), of ordered structures of one supercell."""
+
+
+def decorate_patterns(
+    used: Sequence[tuple[Pattern, int]],
+    rule: DecorationRule,
+    seed: int,
+    energy_function: EnergyFunction | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Ordering]:
     """Choose the decorations of every pattern within its quota.
 
     Parameters
@@ -223,6 +265,10 @@ def decorate_patterns(used: Sequence[tuple[Pattern, int]], rule: DecorationRule,
         How to choose.
     seed : int
         Seed of random choices.
+    energy_function : callable, optional
+        What the rule ``ranked`` ranks by.
+    progress : callable, optional
+        Told the fraction done.
 
     Yields
     ------
@@ -231,6 +277,18 @@ def decorate_patterns(used: Sequence[tuple[Pattern, int]], rule: DecorationRule,
     """
     for number, (pattern, quota) in enumerate(used):
         # One generator per pattern: the choice for one does not depend on the size of the others.
-        chosen = pattern.decorations.choose(quota, rule, np.random.default_rng([seed, number]))
+        rng, ranking = np.random.default_rng([seed, number]), _ranking(pattern, energy_function)
+        chosen = pattern.decorations.choose(quota, rule, rng, ranking)
         for labels, multiplicity in zip(chosen.labels, chosen.multiplicities, strict=True):
             yield Ordering(pattern, labels, int(multiplicity))
+        if progress is not None:
+            progress("decorations", (number + 1) / len(used))
+
+
+def _ranking(pattern: Pattern, energy_function: EnergyFunction | None) -> RankingEnergies | None:
+    """Turn an energy function of structures into one of labels."""
+    if energy_function is None:
+        return None
+    return lambda labels: np.asarray(
+        energy_function([pattern.space.cell.structure(row) for row in labels]), dtype=float
+    )

@@ -1,20 +1,26 @@
 """Charge patterns: what formal charges alone can tell apart, with the lowest Ewald energies.
 
 Species of equal charge on a sublattice are one class here, and so is the vacancy with a charge of
-zero. Small spaces are evaluated completely; larger ones are searched (:mod:`.anneal`).
+zero. Spaces are evaluated completely (:mod:`.exact`) or, if too large, searched (:mod:`.anneal`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from superionic.ordering.arrangements import Block, Canonicaliser, CodeArray, count_raw, unrank
+from superionic.ordering.arrangements import Canonicaliser, CodeArray
 from superionic.ordering.ewald import ChargeEnergy
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the fraction done; an exception raised in it ends the work."""
 
 TIE_eV = 1e-8
 """Energies closer than this (1e-12 of their size, if that is more) differ by rounding errors only."""
 CUT_MARGIN_eV = 1e-6
+MOST_TIES = 200_000
+"""Patterns that are kept because they tie with the last one wanted."""
 CHUNK = 8_192
 """Arrangements written down at a time."""
 
@@ -39,6 +45,37 @@ def tie_groups(energies_eV: FloatArray) -> IntArray:
     return groups
 
 
+@dataclass(frozen=True)
+class SearchEvidence:
+    """What speaks for or against the completeness of a search: two independent halves of it compared.
+
+    Attributes
+    ----------
+    moves : int
+        Attempted exchanges, all replicas together.
+    lowest_energies_eV : tuple of float
+        Lowest energy per cell that each half found.
+    agreement : float
+        Share of the patterns listed that both halves found independently.
+    last_improvement : float
+        Share of the moves after which no half found a lower energy any more.
+    """
+
+    moves: int
+    lowest_energies_eV: tuple[float, float]
+    agreement: float
+    last_improvement: float
+
+    def __str__(self) -> str:
+        """Summarise in words."""
+        first, second = self.lowest_energies_eV
+        return (
+            f"two independent searches of {self.moves // 2:.2g} moves found lowest energies "
+            f"{abs(first - second):.2g} eV apart and share {self.agreement:.0%} of the patterns listed; the lowest "
+            f"was last improved after {self.last_improvement:.0%} of the moves"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class ChargePatterns:
     """Distinct charge patterns of one cell, lowest energy first.
@@ -49,13 +86,21 @@ class ChargePatterns:
         Charge class of every column; 0 where the charge does not vary.
     energies_eV : ndarray, shape (n_patterns,)
         Ewald energy per cell.
-    proven : bool
-        Whether every pattern was evaluated, so that these are the lowest ones.
+    multiplicities : ndarray of int, shape (n_patterns,)
+        Number of raw patterns equivalent to each.
+    evidence : SearchEvidence or None
+        How far a search can be relied on; None where every pattern was evaluated, which is a proof.
     """
 
     labels: LabelArray
     energies_eV: FloatArray
-    proven: bool
+    multiplicities: IntArray
+    evidence: SearchEvidence | None
+
+    @property
+    def proven(self) -> bool:
+        """Whether these are the lowest patterns for certain."""
+        return self.evidence is None
 
 
 class LowestPatterns:
@@ -97,9 +142,12 @@ class LowestPatterns:
         first = first[np.argsort(energies[first], kind="stable")]
         self.energies_eV = energies[first]
         first = first[self.energies_eV <= self.threshold]
+        if len(first) > max(2 * self.k, MOST_TIES):
+            # In a flat landscape almost everything ties: the rule for ties is applied at once.
+            first = first[np.sort(np.lexsort((codes[first], tie_groups(energies[first])))[: self.k])]
         self.codes, self.energies_eV, self.labels = codes[first], energies[first], everything[first]
 
-    def result(self, energy: ChargeEnergy, *, proven: bool) -> ChargePatterns:
+    def result(self, energy: ChargeEnergy, evidence: SearchEvidence | None = None) -> ChargePatterns:
         """Return the k lowest patterns in canonical form; the smaller code decides ties."""
         labels = self._canonicaliser.representatives(self.labels)
         energies = energy.energies(labels)
@@ -107,53 +155,5 @@ class LowestPatterns:
         lowest_of_group = np.full(len(energies), np.inf)
         np.minimum.at(lowest_of_group, groups, energies)
         order = np.lexsort((self.codes, groups))[: self.k]
-        return ChargePatterns(labels[order], lowest_of_group[groups[order]], proven)
-
-
-def evaluate_all(blocks: list[Block], energy: ChargeEnergy, permutations: IntArray, k: int) -> ChargePatterns:
-    """Evaluate every raw charge pattern and return the k lowest distinct ones.
-
-    Parameters
-    ----------
-    blocks : list of Block
-        Charge-class blocks.
-    energy : ChargeEnergy
-        Ewald energy.
-    permutations : ndarray of int, shape (order, n_columns)
-        Symmetry group.
-    k : int
-        Number of patterns wanted.
-
-    Returns
-    -------
-    ChargePatterns
-        Proven to be the lowest ones; ties at the cut are decided by the smaller code.
-    """
-    width = permutations.shape[1]
-    n_raw = count_raw(blocks)
-    energies = np.empty(n_raw)
-    for start in range(0, n_raw, CHUNK):
-        ranks = np.arange(start, min(start + CHUNK, n_raw))
-        energies[ranks] = energy.energies(unrank(blocks, ranks, width))
-    order = _lowest_ranks(energies, k * len(permutations))
-    lowest = LowestPatterns(Canonicaliser(permutations, blocks), k, width)
-    step = min(CHUNK, max(1024, 4 * k))
-    for start in range(0, len(order), step):
-        ranks = order[start : start + step]
-        if energies[ranks[0]] > lowest.threshold:
-            break
-        lowest.add(unrank(blocks, ranks, width), energies[ranks])
-    return lowest.result(energy, proven=True)
-
-
-def _lowest_ranks(energies_eV: FloatArray, n: int) -> IntArray:
-    """Return the numbers of the n lowest energies and of what ties with them, in rising order.
-
-    An orbit has no more members than the group has elements, so k times the order of the group raw
-    patterns contain the k lowest distinct ones.
-    """
-    if n >= len(energies_eV):
-        return np.argsort(energies_eV)
-    cut_eV = np.partition(energies_eV, n)[n] + CUT_MARGIN_eV
-    ranks = np.flatnonzero(energies_eV <= cut_eV)
-    return ranks[np.argsort(energies_eV[ranks])]
+        multiplicities = self._canonicaliser.orbit_sizes(labels[order])
+        return ChargePatterns(labels[order], lowest_of_group[groups[order]], multiplicities, evidence)
