@@ -190,7 +190,10 @@ class ChargeEnergy:
         ndarray, shape (n,)
             Energies in eV.
         """
-        charges = self.charges(labels)
-        mean_potentials = 0.5 * (self.potentials(charges) + self.field_eV)
-        energies: FloatArray = self.constant_eV + np.sum(charges * mean_potentials, axis=1)
+        return self.energies_of_charges(self.charges(labels))
+
+    def energies_of_charges(self, charges_e: FloatArray) -> FloatArray:
+        """Return the energy per cell in eV, shape (n,), for charges in e, shape (n, n_active)."""
+        mean_potentials = 0.5 * (self.potentials(charges_e) + self.field_eV)
+        energies: FloatArray = self.constant_eV + np.sum(charges_e * mean_potentials, axis=1)
         return energies

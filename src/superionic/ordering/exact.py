@@ -20,7 +20,7 @@ from superionic.ordering.arrangements import Block, Canonicaliser, count_raw, un
 from superionic.ordering.ewald import ChargeEnergy
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 from superionic.ordering.patterns import CHUNK, ChargePatterns, LowestPatterns, Progress
-from superionic.ordering.split import Case, Split
+from superionic.ordering.split import Case, MaskArray, Split
 
 SingleArray = npt.NDArray[np.float32]
 TILE_ROWS, TILE_COLUMNS = 128, 2048
@@ -42,56 +42,43 @@ def allowed_cores() -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class _Half:
-    """Arrangements of one half of the sites.
+class _Pairs:
+    """All pairs of first and second halves of one case, with what is needed to evaluate them.
 
     Attributes
     ----------
-    labels : ndarray of int8, shape (n, n_columns)
-        Labels; 0 outside the half.
-    charges_e : ndarray, shape (n, n_active)
-        Deviation of the charges from the mean of their block; 0 outside the half.
-    energies_eV : ndarray, shape (n,)
-        Energy of the half alone.
+    first : ndarray of int8, shape (n_first, n_columns)
+        Representatives of the first half, in rising order of their lower bounds.
+    energies_eV, bounds_eV : ndarray, shape (n_first,)
+        Energy of each first half alone, and least energy of any pair less the second half's own.
+    couplings : ndarray of float32, shape (n_first, n_sites + 1)
+        Potential of the first half at the sites of the second, and 1.
+    second : ndarray of int, shape (n_second,)
+        Numbers of the second halves, in rising order of their energy.
+    partners : ndarray of float32, shape (n_sites + 1, n_second)
+        Charges of the second half, and its own energy: one more term of the matrix product.
+    rounding_eV : float
+        Bound of the rounding error of a product in single precision.
     """
 
-    labels: LabelArray
-    charges_e: FloatArray
+    case: Case
+    first: LabelArray
     energies_eV: FloatArray
-
-    @classmethod
-    def of(cls, labels: LabelArray, energy: ChargeEnergy, inside: npt.NDArray[np.bool_]) -> "_Half":
-        """Compute charges and energies; ``inside`` marks the active sites of the half."""
-        charges = np.where(inside, energy.charges(labels), 0.0)
-        energies = np.sum(charges * (energy.field_eV + 0.5 * (charges @ energy.coupling_eV)), axis=1)
-        return cls(labels, charges, energies)
-
-    def __getitem__(self, rows: IntArray) -> "_Half":
-        return _Half(self.labels[rows], self.charges_e[rows], self.energies_eV[rows])
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """All pairs of first and second halves of one case.
-
-    Rows of ``first`` rise in their lower bound; rows of ``second`` rise in energy.
-    """
-
-    first: _Half
-    second: _Half
-    couplings: SingleArray
-    partners: SingleArray
     bounds_eV: FloatArray
+    couplings: SingleArray
+    second: IntArray
+    partners: SingleArray
     rounding_eV: float
 
     def below(self, corner: tuple[int, int], limit: Callable[[], float]) -> Iterator[Found]:
         """Yield first and second halves of the pairs below a limit in a span of tiles."""
         rows = slice(corner[0], corner[0] + TILE_ROWS)
-        bounds, energies, couplings = self.bounds_eV[rows], self.first.energies_eV[rows], self.couplings[rows]
-        end = min(corner[1] + SPAN_COLUMNS, len(self.second.energies_eV))
+        bounds, energies, couplings = self.bounds_eV[rows], self.energies_eV[rows], self.couplings[rows]
+        end = min(corner[1] + SPAN_COLUMNS, len(self.second))
         for start in range(corner[1], end, TILE_COLUMNS):
             at_most = limit() + self.rounding_eV
-            alive = int(np.searchsorted(bounds + self.second.energies_eV[start], at_most, side="right"))
+            least_second = float(self.partners[-1, start]) - self.rounding_eV
+            alive = int(np.searchsorted(bounds + least_second, at_most, side="right"))
             if not alive:
                 return
             tile = couplings[:alive] @ self.partners[:, start : min(start + TILE_COLUMNS, end)]
@@ -99,44 +86,67 @@ class _Pairs:
             if len(row):
                 yield row + rows.start, column + start
 
+    def labels(self, found: Found) -> LabelArray:
+        """Write pairs as patterns, shape (n, n_columns)."""
+        second = unrank(self.case.second, self.second[found[1]], self.first.shape[1])
+        labels: LabelArray = self.first[found[0]] + second
+        return labels
+
 
 def _pairs(case: Case, split: Split, energy: ChargeEnergy) -> _Pairs:
     """Write down both halves of a case and what couples them."""
-    width = split.subgroup.shape[1]
     in_first = split.in_first[energy.columns]
-    first = _Half.of(_representatives(case.first, split.subgroup, width), energy, in_first)
-    second = _Half.of(unrank(case.second, np.arange(count_raw(case.second)), width), energy, ~in_first)
-    second = second[np.argsort(second.energies_eV, kind="stable")]
-    partner = second.charges_e[:, ~in_first]
-    couplings = first.charges_e[:, in_first] @ energy.coupling_eV[np.ix_(in_first, ~in_first)]
-    bounds = first.energies_eV + _least_coupling(couplings, partner, case.second, energy.columns[~in_first])
+    second, partners = _second_half(case, energy, ~in_first, split.subgroup.shape[1])
+    first, energies, couplings = _first_half(case, energy, in_first, split.subgroup)
+    charges = np.zeros(len(in_first))
+    charges[~in_first] = partners[:-1, 0]
+    bounds = energies + _least_coupling(couplings, charges[~in_first], case.second, energy.columns[~in_first])
     order = np.argsort(bounds, kind="stable")
-    # The energy of the second half rides along as one more term of the matrix product.
-    left = np.hstack([couplings[order], np.ones((len(order), 1))])
-    right = np.vstack([partner.T, second.energies_eV])
-    scale = np.abs(left).max(initial=0.0, axis=0) @ np.abs(right).max(initial=0.0, axis=1)
-    scale += float(np.abs(first.energies_eV).max(initial=0.0))
-    rounding = 4.0 * (left.shape[1] + 4) * UNIT_ROUNDOFF * float(scale)
-    return _Pairs(first[order], second, _single(left), _single(right), bounds[order], rounding)
+    left = np.hstack([couplings[order], np.ones((len(order), 1), dtype=np.float32)])
+    scale = float(np.abs(left).max(axis=0) @ np.abs(partners).max(axis=1) + np.abs(energies).max())
+    rounding = 4.0 * (left.shape[1] + 4) * UNIT_ROUNDOFF * scale
+    return _Pairs(case, first[order], energies[order], bounds[order], left, second, partners, rounding)
 
 
-def _single(array: FloatArray) -> SingleArray:
-    """Return a contiguous copy in single precision."""
-    return np.ascontiguousarray(array, dtype=np.float32)
+def _first_half(
+    case: Case, energy: ChargeEnergy, inside: MaskArray, subgroup: IntArray
+) -> tuple[LabelArray, FloatArray, SingleArray]:
+    """Write down the representatives of the first half, their energies, and their potentials at the other sites."""
+    canonicaliser, width = Canonicaliser(subgroup, case.first), subgroup.shape[1]
+    labels, energies, couplings = [], [], []
+    for ranks in _chunks(count_raw(case.first)):
+        part = unrank(case.first, ranks, width)
+        part = part[canonicaliser.is_representative(part)]
+        charges = np.where(inside, energy.charges(part), 0.0)
+        labels.append(part)
+        energies.append(energy.energies_of_charges(charges) - energy.constant_eV)
+        couplings.append((charges @ energy.coupling_eV[:, ~inside]).astype(np.float32))
+    return np.concatenate(labels), np.concatenate(energies), np.concatenate(couplings)
 
 
-def _representatives(blocks: list[Block], subgroup: IntArray, width: int) -> LabelArray:
-    """Write down the arrangements that have the smallest code of their orbit under a subgroup."""
-    canonicaliser = Canonicaliser(subgroup, blocks)
-    total = count_raw(blocks)
-    kept = []
+def _second_half(case: Case, energy: ChargeEnergy, inside: MaskArray, width: int) -> tuple[IntArray, SingleArray]:
+    """Number the second halves by rising energy and write down their charges and, in the last row, energies."""
+    total = count_raw(case.second)
+    partners = np.empty((int(inside.sum()) + 1, total), dtype=np.float32)
+    energies = np.empty(total)
+    for ranks in _chunks(total):
+        charges = np.where(inside, energy.charges(unrank(case.second, ranks, width)), 0.0)
+        energies[ranks] = energy.energies_of_charges(charges) - energy.constant_eV
+        partners[:-1, ranks[0] : ranks[-1] + 1] = charges[:, inside].T
+    partners[-1] = energies
+    order = np.argsort(energies, kind="stable")
+    return order, np.ascontiguousarray(partners[:, order])
+
+
+def _chunks(total: int) -> Iterator[IntArray]:
+    """Yield the numbers below a total in pieces."""
     for start in range(0, total, CHUNK):
-        labels = unrank(blocks, np.arange(start, min(start + CHUNK, total)), width)
-        kept.append(labels[canonicaliser.is_representative(labels)])
-    return np.concatenate(kept)
+        yield np.arange(start, min(start + CHUNK, total))
 
 
-def _least_coupling(couplings: FloatArray, partner: FloatArray, blocks: list[Block], columns: IntArray) -> FloatArray:
+def _least_coupling(
+    couplings: SingleArray, charges_e: FloatArray, blocks: list[Block], columns: IntArray
+) -> FloatArray:
     """Return the least coupling energy of each first half with any second half.
 
     Within a block the least product of a field and a permuted set of charges is the oppositely
@@ -145,8 +155,7 @@ def _least_coupling(couplings: FloatArray, partner: FloatArray, blocks: list[Blo
     least = np.zeros(len(couplings))
     for block in blocks:
         here = np.isin(columns, block.positions)
-        charges = np.sort(partner[0, here])[::-1]
-        least += np.sort(couplings[:, here], axis=1) @ charges
+        least += np.sort(couplings[:, here], axis=1) @ np.sort(charges_e[here])[::-1]
     return least
 
 
@@ -188,7 +197,7 @@ def evaluate_all(
         for case in split.cases():
             pairs = _pairs(case, split, centred)
             _scan(pairs, lowest, energy, centred.constant_eV, cores)
-            done += len(pairs.first.labels) * len(pairs.second.labels)
+            done += len(pairs.first) * len(pairs.second)
             if progress is not None:
                 progress("charge patterns", done / total)
     return lowest.result(energy)
@@ -203,7 +212,7 @@ def _scan(pairs: _Pairs, lowest: LowestPatterns, energy: ChargeEnergy, constant_
     def survivors(corner: tuple[int, int]) -> list[Found]:
         return list(pairs.below(corner, limit))
 
-    rows, columns = range(0, len(pairs.first.labels), TILE_ROWS), range(0, len(pairs.second.labels), SPAN_COLUMNS)
+    rows, columns = range(0, len(pairs.first), TILE_ROWS), range(0, len(pairs.second), SPAN_COLUMNS)
     if not np.isfinite(lowest.threshold):
         _offer(pairs, lowest, energy, _cheapest(pairs, lowest.k))
     for found in _in_order(survivors, product(rows, columns), cores):
@@ -216,7 +225,7 @@ def _scan(pairs: _Pairs, lowest: LowestPatterns, energy: ChargeEnergy, constant_
 def _cheapest(pairs: _Pairs, k: int) -> Found:
     """Return low pairs of the first tile, so that a first threshold is known early."""
     tile = pairs.couplings[:TILE_ROWS] @ pairs.partners[:, :TILE_COLUMNS]
-    tile += pairs.first.energies_eV[:TILE_ROWS, None].astype(np.float32)
+    tile += pairs.energies_eV[:TILE_ROWS, None].astype(np.float32)
     n = min(4 * k, tile.size) - 1
     row, column = np.divmod(np.argpartition(tile.ravel(), n)[: n + 1], tile.shape[1])
     return row, column
@@ -224,7 +233,7 @@ def _cheapest(pairs: _Pairs, k: int) -> Found:
 
 def _offer(pairs: _Pairs, lowest: LowestPatterns, energy: ChargeEnergy, found: Found) -> None:
     """Write pairs as patterns and offer them with their energies in double precision."""
-    labels = pairs.first.labels[found[0]] + pairs.second.labels[found[1]]
+    labels = pairs.labels(found)
     lowest.add(labels, energy.energies(labels))
 
 

@@ -19,8 +19,8 @@ from superionic.ordering.arrangements import Block, all_positions, count_raw, mu
 from superionic.ordering.counting import count_distinct
 from superionic.ordering.lattices import IntArray
 
-MOST_ROWS = 4_000_000
-"""Arrangements of one half that are held in memory."""
+MOST_ROWS = 1_000_000
+"""Arrangements of one half that are held in memory (some hundred bytes each)."""
 FEW_ROWS = 10_000
 """Spaces of this size are not worth a division."""
 MOST_PARTS = 6

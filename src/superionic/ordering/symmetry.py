@@ -7,6 +7,7 @@ on a supercell contains the translations that the supercell and any centring bri
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import spglib
 from scipy.spatial import cKDTree
 
@@ -15,6 +16,9 @@ from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 
 _SpglibFailure: type[Exception] = getattr(spglib, "SpglibError", ValueError)
 """Newer versions of spglib can raise this; older ones return None only."""
+MOST_IMAGES = 30_000_000
+CHUNK_ELEMENTS = 1_000_000
+"""Images of sites that are computed at a time."""
 CLOSURE_CHECKS = 32
 """Group elements (evenly spread) whose products with the whole group are checked."""
 
@@ -29,7 +33,7 @@ class SiteOperations:
         Rotation parts in fractional coordinates (acting on columns).
     images : ndarray of int, shape (n_operations, n_sites)
         ``images[g, i]`` is the site onto which operation g moves site i.
-    shifts : ndarray of int, shape (n_operations, n_sites, 3)
+    shifts : ndarray of int16, shape (n_operations, n_sites, 3)
         Lattice translation between that site's stored position and the image of site i.
     orbits : ndarray of int, shape (n_sites,)
         Crystallographic orbit of each site, named by its first site.
@@ -37,7 +41,7 @@ class SiteOperations:
 
     rotations: IntArray
     images: IntArray
-    shifts: IntArray
+    shifts: npt.NDArray[np.int16]
     orbits: IntArray
 
 
@@ -69,18 +73,33 @@ def site_operations(
     """
     dataset = _spglib_dataset(lattice_A, frac_coords, types, symprec_A)
     rotations = np.asarray(dataset.rotations, dtype=np.int64)
-    moved = np.einsum("gij,nj->gni", rotations, frac_coords) + dataset.translations[:, None, :]
+    _refuse_too_large(len(rotations), len(frac_coords))
     tree = cKDTree(_wrapped(frac_coords), boxsize=1.0)
-    images = tree.query(_wrapped(moved))[1].astype(np.int64)
-    difference = moved - frac_coords[images]
-    shifts = np.round(difference).astype(np.int64)
-    error_A = np.linalg.norm((difference - shifts) @ lattice_A, axis=-1).max(initial=0.0)
-    if error_A > 2 * symprec_A or np.any(types[images] != types):
-        raise OrderingError(
-            f"The symmetry found with symprec = {symprec_A} A moves a site {error_A:.3g} A away from any "
-            "equivalent one; use a smaller symprec or symmetrise the structure first."
-        )
+    images = np.empty((len(rotations), len(frac_coords)), dtype=np.int64)
+    shifts = np.empty((*images.shape, 3), dtype=np.int16)
+    step = max(1, CHUNK_ELEMENTS // len(frac_coords))
+    for start in range(0, len(rotations), step):
+        part = slice(start, start + step)
+        moved = frac_coords @ rotations[part].transpose(0, 2, 1) + dataset.translations[part, None, :]
+        images[part] = tree.query(_wrapped(moved))[1]
+        difference = moved - frac_coords[images[part]]
+        shifts[part] = np.round(difference)
+        error_A = np.linalg.norm((difference - shifts[part]) @ lattice_A, axis=-1).max(initial=0.0)
+        if error_A > 2 * symprec_A or np.any(types[images[part]] != types):
+            raise OrderingError(
+                f"The symmetry found with symprec = {symprec_A} A moves a site {error_A:.3g} A away from any "
+                "equivalent one; use a smaller symprec or symmetrise the structure first."
+            )
     return SiteOperations(rotations, images, shifts, np.asarray(dataset.crystallographic_orbits, dtype=np.int64))
+
+
+def _refuse_too_large(n_operations: int, n_sites: int) -> None:
+    """Refuse tables of images that would not fit into memory."""
+    if n_operations * n_sites > MOST_IMAGES:
+        raise OrderingError(
+            f"A supercell with {n_sites} sites and {n_operations} symmetry operations is too large to enumerate "
+            f"(at most {MOST_IMAGES:g} images of sites); use a smaller supercell, or Monte Carlo of orderings."
+        )
 
 
 def _spglib_dataset(
