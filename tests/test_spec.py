@@ -7,6 +7,7 @@ from superionic.errors import SpecError
 from superionic.ordering.composition import grid_cells
 from superionic.spec import ElectrolyteSpec
 from superionic.spec_io import read_yaml
+from superionic.stages import OrderingSettings
 
 WORKFLOWS = Path(__file__).parents[1] / "workflows"
 
@@ -82,6 +83,11 @@ def _set(path, value):
         (_set(["sampling", "time_ps"], -1), r"sampling\.time_ps: -1 is not usable"),
         (_set(["grid", "step"], 0.5), "either points or step"),
         (_set(["host", "sites", 0, "sublattice"], "Q"), "two sets must be equal"),
+        (_set(["orderings", "supercells"], {"upto": 2}), r"orderings\.supercells: .*is not \{up_to: n\}"),
+        (_set(["orderings", "supercells"], "automatic"), r"supercells: 'automatic' is not usable.*word auto"),
+        (_set(["orderings", "supercells"], [1, 1, 2]), r"orderings\.supercells: 1 is neither three positive integers"),
+        (_set(["orderings", "supercells"], [[1, 1, 0]]), r"\[1, 1, 0\] is neither three positive integers nor a 3x3"),
+        (_set(["orderings", "supercells"], [[[0, 1, 0], [1, 0, 0], [0, 0, 1]]]), "determinant -1.*exchange two rows"),
     ],
 )
 def test_mistakes_are_named_with_key_value_and_remedy(data, change, message):
@@ -129,3 +135,12 @@ def test_cif_host(tmp_path, data):
     data["host"]["cif_text"] = spec.host.cif_text
     with pytest.raises(SpecError, match=r"two sets must be equal|is on no sublattice"):
         load(data)
+
+
+def test_supercells_can_be_listed_chosen_or_bounded():
+    assert OrderingSettings().supercells == [(1, 1, 1), (1, 1, 2), (1, 2, 2)]
+    matrix = [[1, 1, 0], [0, 1, 0], [0, 0, 2]]
+    for given in ([[1, 1, 2], matrix], "auto", {"up_to": 3}):
+        settings = OrderingSettings(supercells=given)
+        assert settings.model_dump(mode="json")["supercells"] == given
+        assert OrderingSettings.from_dict(settings.as_dict()) == settings

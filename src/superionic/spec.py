@@ -22,6 +22,7 @@ from superionic.provenance import content_key
 from superionic.spec_io import explain_validation_error, read_yaml
 from superionic.stages import (
     LabellingSettings,
+    MonteCarloSettings,
     OrderingSettings,
     SamplingSettings,
     ScreeningSettings,
@@ -86,7 +87,8 @@ class Host(_Model):
     sites: list[Site] = Field(default=[], description="Wyckoff positions of the inline description")
     cif: str | None = Field(None, description="CIF file, relative to the YAML file")
     assign: dict[str, str] = Field(default={}, description="CIF only: site label or element -> sublattice")
-    formula_units: int = Field(ge=1, description="formula units in the cell, for formulas in reports")
+    formula_units: int = Field(ge=1, description="formula units in the cell as described, for formulas in reports")
+    primitive: bool = Field(False, description="reduce a centred cell to a primitive one; supercells count from it")
     cif_text: str | None = Field(None, description="content of the CIF, filled when the spec is read")
 
     @model_validator(mode="after")
@@ -107,6 +109,11 @@ class CompositionPoint:
     def label(self) -> str:
         """Axis values as text, e.g. ``x=0.5,y=1``."""
         return ",".join(f"{axis}={float(value):g}" for axis, value in self.axes.items()) or "host"
+
+    @property
+    def exact_label(self) -> str:
+        """Axis values as exact fractions, e.g. ``x=1/3``; the command line reads it back with ``--at``."""
+        return ",".join(f"{axis}={value}" for axis, value in self.axes.items())
 
     @property
     def values(self) -> dict[str, float]:
@@ -142,6 +149,9 @@ class ElectrolyteSpec(_Model):
     training: TrainingSettings = Field(default_factory=TrainingSettings)
     stability: StabilitySettings = Field(default_factory=StabilitySettings)
     transport: TransportSettings = Field(default_factory=TransportSettings)
+    montecarlo: MonteCarloSettings | None = Field(
+        None, description="Monte Carlo of orderings in large cells with the tuned model; none without this block"
+    )
     _source: str = PrivateAttr("spec")
 
     @classmethod
@@ -217,6 +227,7 @@ class ElectrolyteSpec(_Model):
         for where, given in (
             ("end_members", self.end_members),
             ("transport.compositions", self.transport.compositions),
+            ("montecarlo.compositions", self.montecarlo.compositions if self.montecarlo else []),
         ):
             for axes in given:
                 point = self.point(axes)
@@ -227,7 +238,10 @@ class ElectrolyteSpec(_Model):
     @cached_property
     def key(self) -> str:
         """Content key of everything that shapes results; comments and file names do not."""
-        return content_key(self.model_dump(mode="json", exclude={"host": {"cif"}}))
+        content = self.model_dump(mode="json", exclude={"host": {"cif"}})
+        if self.montecarlo is None:  # a campaign without it keeps the key that it had before there was one
+            del content["montecarlo"]
+        return content_key(content)
 
     @cached_property
     def points(self) -> list[CompositionPoint]:
@@ -239,15 +253,31 @@ class ElectrolyteSpec(_Model):
             If a listed point violates a range or constraint.
         """
         candidates = self._grid_candidates()
-        constraints = [Constraint.parse(text) for text in self.constraints]
         if not self.grid.points:
+            constraints = [Constraint.parse(text) for text in self.constraints]
             return [point for point in candidates if all(c.holds(point.axes) for c in constraints)]
         for point in candidates:
-            for constraint in constraints:
-                if not constraint.holds(point.axes):
-                    raise ValueError(f"grid: {point.label} violates the constraint {constraint.text}")
+            self._check_constraints(point)
             self._check_ranges(point)
         return _unique(candidates)
+
+    def allowed_point(self, axes: dict[str, Number]) -> CompositionPoint:
+        """The composition point at the given axis values, on the grid or between its points.
+
+        Raises
+        ------
+        SpecError
+            As in :meth:`point`, and if the point is outside the ranges or constraints or gives
+            impossible occupancies.
+        """
+        point = self.point(axes)
+        try:
+            self._check_constraints(point)
+            self._check_ranges(point)
+            self._check_occupancies(point)
+        except ValueError as error:
+            raise SpecError(f"{self.source}: {error}") from error
+        return point
 
     def point(self, axes: dict[str, Number]) -> CompositionPoint:
         """The composition point at the given axis values.
@@ -294,6 +324,11 @@ class ElectrolyteSpec(_Model):
                 LinearExpression.parse(text).at(zero)
             except SpecError as error:
                 raise SpecError(f"{key}: {error}") from error
+
+    def _check_constraints(self, point: CompositionPoint) -> None:
+        for text in self.constraints:
+            if not Constraint.parse(text).holds(point.axes):
+                raise ValueError(f"grid: {point.label} violates the constraint {text}")
 
     def _check_ranges(self, point: CompositionPoint) -> None:
         for name, axis in self.axes.items():

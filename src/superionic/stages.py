@@ -4,10 +4,11 @@ Source of the defaults: Deng et al., J. Mater. Chem. A 2025, doi 10.1039/d5ta053
 paper is silent the description says "our choice".
 """
 
+import re
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class StageSettings(BaseModel):
@@ -56,6 +57,7 @@ class LabelEngine(StrEnum):
     """What computes the training labels."""
 
     VASP_SCAN = "vasp-scan"
+    CP2K_SCAN = "cp2k-scan"
     TEACHER_CHGNET_R2SCAN = "teacher-chgnet-r2scan"
 
 
@@ -74,17 +76,76 @@ class LearningRateSchedule(StrEnum):
     EXPONENTIAL = "exponential"
 
 
+IntegerRow = tuple[int, int, int]
+Supercell = IntegerRow | tuple[IntegerRow, IntegerRow, IntegerRow]
+"""Three positive integers, or the rows of an integer matrix in units of the host cell's vectors."""
+AUTO = "auto"
+LARGEST_UP_TO = 64
+SUPERCELLS_SYNTAX = (
+    "give a list of supercells such as [[1, 1, 1], [1, 1, 2]] (each three integers or the three rows of an integer "
+    "matrix), the word auto, or {up_to: 4}"
+)
+
+
+class UpTo(StageSettings):
+    """All symmetry-distinct supercells up to a size."""
+
+    up_to: int = Field(ge=1, le=LARGEST_UP_TO, description="largest number of host cells in a supercell")
+
+
 class OrderingSettings(StageSettings):
     """Enumeration of symmetry-distinct orderings."""
 
-    supercells: list[tuple[int, int, int]] = Field(
+    supercells: list[Supercell] | Literal["auto"] | UpTo = Field(
         default=[(1, 1, 1), (1, 1, 2), (1, 2, 2)],
-        min_length=1,
-        description="supercells of the host cell that are enumerated and pooled",
+        description="supercells of the host cell that are enumerated and pooled: a list of [a, b, c] or 3x3 integer "
+        "matrices; auto for the fewest host cells that hold a composition exactly, in their most compact shape; or "
+        "{up_to: n} for all symmetry-distinct supercells of up to n host cells that hold it",
     )
+    atoms_max: int | None = Field(None, ge=1, description="supercells with more atoms than this are left out")
     max_orderings: int = Field(2000, ge=1, description="lowest-energy distinct orderings kept per composition")
     decorations: Decorations = Field(Decorations.UNIFORM, description="rule for isovalent decorations (our choice)")
+    per_pattern: int | None = Field(
+        None, ge=1, description="largest number of decorations per charge pattern; default: shared out evenly"
+    )
     merge_equal_orbits: bool = Field(True, description="orbits with equal species and occupancies share one pool")
+
+    @field_validator("supercells", mode="before")
+    @classmethod
+    def _readable_supercells(cls, value: Any) -> Any:  # noqa: ANN401 (whatever the YAML holds)
+        """Say in one sentence what is wrong, where a union of types would give one complaint per type."""
+        if isinstance(value, UpTo) or value == AUTO:
+            return value
+        if isinstance(value, dict):
+            number = value.get("up_to")
+            if set(value) != {"up_to"} or not isinstance(number, int) or not 1 <= number <= LARGEST_UP_TO:
+                raise ValueError(f"{value!r} is not {{up_to: n}} with n from 1 to {LARGEST_UP_TO}; {SUPERCELLS_SYNTAX}")
+            return UpTo(up_to=number)
+        if not isinstance(value, list | tuple) or not value:
+            raise ValueError(f"{value!r} is not usable; {SUPERCELLS_SYNTAX}")
+        return [_supercell(item) for item in value]
+
+
+def _supercell(value: Any) -> Supercell:  # noqa: ANN401 (whatever the YAML holds)
+    """Check one supercell of a list."""
+    given: list[Any] = list(value) if _is_triple(value) else []
+    if given and all(_is_integer(n) and n > 0 for n in given):
+        return given[0], given[1], given[2]
+    if given and all(_is_triple(row) and all(map(_is_integer, row)) for row in given):
+        a, b, c = ((row[0], row[1], row[2]) for row in given)
+        volume = sum(a[i] * (b[i - 2] * c[i - 1] - b[i - 1] * c[i - 2]) for i in range(3))
+        if volume > 0:
+            return a, b, c
+        raise ValueError(f"{value!r} has the determinant {volume}: it must be positive; exchange two rows if negative")
+    raise ValueError(f"{value!r} is neither three positive integers nor a 3x3 integer matrix; {SUPERCELLS_SYNTAX}")
+
+
+def _is_triple(value: Any) -> bool:  # noqa: ANN401 (whatever the YAML holds)
+    return isinstance(value, list | tuple) and len(value) == 3  # noqa: PLR2004 (dimensions)
+
+
+def _is_integer(value: Any) -> bool:  # noqa: ANN401 (whatever the YAML holds)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class RelaxSettings(StageSettings):
@@ -136,6 +197,91 @@ class SamplingSettings(StageSettings):
         return self
 
 
+SMALLEST_CUTOFF_RY = 700.0
+"""Below it, SCAN labels of halides were off by several meV/A and 0.1 GPa (see the page on CP2K)."""
+
+
+class Cp2kBasis(StrEnum):
+    """Size of the MOLOPT-SCAN basis sets."""
+
+    DZVP = "DZVP"
+    TZVP = "TZVP"
+
+
+class Cp2kSettings(StageSettings):
+    """Single points with CP2K and the SCAN functional (all our choice; the paper used VASP)."""
+
+    cutoff_Ry: float = Field(700.0, gt=0, description="plane-wave cutoff of the finest grid, Ry")
+    rel_cutoff_Ry: float = Field(60.0, gt=0, description="cutoff that decides which grid a Gaussian is put on, Ry")
+    allow_coarse_grid: bool = Field(
+        False, description=f"accept a cutoff below {SMALLEST_CUTOFF_RY:g} Ry, e.g. for tests; such labels are noisy"
+    )
+    kspacing_per_A: float | None = Field(
+        0.5, gt=0, description="largest distance of k-points, 1/A, with the factor 2 pi as in VASP; null: Gamma only"
+    )
+    basis: Cp2kBasis = Field(Cp2kBasis.DZVP, description="size of the basis sets")
+    eps_scf: float = Field(1e-6, gt=0, le=1e-5, description="convergence of the self-consistency cycle (EPS_SCF)")
+    max_scf: int = Field(60, ge=1, description="largest number of steps of the self-consistency cycle")
+    timeout_s: float = Field(86400.0, gt=0, description="a single point that takes longer is stopped, s")
+    command: str | None = Field(
+        None,
+        description="starts CP2K's shell, e.g. mpirun -np 16 cp2k_shell.psmp; default: ASE_CP2K_COMMAND, or what "
+        "is on the path",
+    )
+
+    @model_validator(mode="after")
+    def _fine_enough(self) -> Self:
+        if self.cutoff_Ry < SMALLEST_CUTOFF_RY and not self.allow_coarse_grid:
+            raise ValueError(
+                f"cutoff_Ry {self.cutoff_Ry:g} is too coarse for SCAN labels: use {SMALLEST_CUTOFF_RY:g} or more, or "
+                "set allow_coarse_grid to accept noisy labels"
+            )
+        return self
+
+
+class KeepFiles(StrEnum):
+    """What stays of the run folder of an accepted label; POTCARs never do."""
+
+    COMPRESSED = "compressed"
+    ALL = "all"
+    NONE = "none"
+
+
+IncarValue = bool | int | float | str | list[float] | None
+
+
+class VaspSettings(StageSettings):
+    """How VASP makes a label; the defaults are the settings of docs/methods/labels.md."""
+
+    incar: dict[str, IncarValue] = Field(
+        default={}, description="INCAR tags that replace the package's own; null removes one"
+    )
+    potcar_functional: str = Field(
+        "PBE_54", pattern="^PBE(_52|_54|_64)?$", description="POTCAR release; all of them hold what a meta-GGA needs"
+    )
+    potcar: dict[str, str] = Field(default={}, description="POTCAR per element where not the default, e.g. {Ti: Ti_pv}")
+    spin: Literal["auto", "off"] | dict[str, float] = Field(
+        "auto",
+        description="auto: from the elements, an error where that is unclear; off: ISPIN 1; or the initial moment per "
+        "element, mu_B, for the elements that auto cannot decide, e.g. {Ti: 0}",
+    )
+    two_step: bool = Field(False, description="start each SCF from the wave functions of a PBE run")
+    max_errors: int = Field(3, ge=1, description="corrections by custodian before a label is given up")
+    poll_s: float = Field(1.0, gt=0, description="pause between two looks of custodian at a run, s (its default: 10)")
+    frozen_after_s: float = Field(3600.0, gt=0, description="a run without a word for this long is ended, s")
+    wall_time_s: int | None = Field(None, ge=60, description="wall time after which a run is asked to stop, s")
+    keep_files: KeepFiles = Field(KeepFiles.COMPRESSED, description="files of accepted labels that stay on disk")
+    store_task_document: bool = Field(False, description="store emmet's task document (200 kB) with each label")
+
+    @field_validator("incar")
+    @classmethod
+    def _tags_in_capitals(cls, value: dict[str, IncarValue]) -> dict[str, IncarValue]:
+        odd = [tag for tag in value if not re.fullmatch("[A-Z][A-Z0-9_]*", tag)]
+        if odd:
+            raise ValueError(f"INCAR tags are written in capitals; not a tag: {', '.join(odd)}")
+        return value
+
+
 class LabellingSettings(StageSettings):
     """Single-point labels and the gate that admits them to the data set."""
 
@@ -145,6 +291,11 @@ class LabellingSettings(StageSettings):
     max_stress_eV_per_A3: float = Field(
         0.5, gt=0, description="labels with a larger stress component are refused, eV/A^3"
     )
+    rehearsal: bool = Field(
+        False, description="admit the output of the VASP stand-in; its labels are named fake-vasp (for tests)"
+    )
+    vasp: VaspSettings = Field(default_factory=VaspSettings, description="settings of engine vasp-scan")
+    cp2k: Cp2kSettings = Field(default_factory=Cp2kSettings, description="settings of the engine cp2k-scan")
 
 
 class LossWeights(StageSettings):
@@ -239,3 +390,61 @@ class TransportSettings(StageSettings):
         if temperature_K < self.cold_below_K:
             return self.cold_time_ps, self.cold_discard_ps
         return self.time_ps, self.discard_ps
+
+
+class MonteCarloEnergy(StrEnum):
+    """What gives the energy of an ordering in a Monte Carlo run."""
+
+    CLUSTER_EXPANSION = "cluster-expansion"
+    EWALD = "ewald"
+    POTENTIAL = "potential"
+
+
+class MonteCarloSettings(StageSettings):
+    """Monte Carlo of orderings in large supercells; the paper states only 4x4x4 cells, all else is our choice."""
+
+    compositions: list[dict[str, float | str]] = Field(default=[], description="grid points to run; empty means all")
+    supercell: tuple[int, int, int] = Field((4, 4, 4), description="Monte Carlo supercell of the primitive host cell")
+    energy: MonteCarloEnergy = Field(
+        MonteCarloEnergy.CLUSTER_EXPANSION, description="energy model; potential is for small cells (our choice)"
+    )
+    dielectric_constant: float = Field(
+        10.0, gt=0, description="screening of the formal charges, energy: ewald only (our choice)"
+    )
+    cutoffs_A: list[float] = Field(
+        default=[7.0, 5.0], min_length=1, description="largest distance inside a pair, triplet, ..., A (our choice)"
+    )
+    ewald_term: bool = Field(
+        False, description="add the formal-charge Ewald energy to the cluster functions (our choice)"
+    )
+    training_supercells: list[tuple[int, int, int]] = Field(
+        default=[(1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2)],
+        min_length=1,
+        description="cells of the training orderings (our choice)",
+    )
+    training_orderings: int = Field(120, ge=4, description="orderings that the cluster expansion is fitted to")
+    training_jobs: int = Field(4, ge=1, description="jobs that share the training energies")
+    training_relax: RelaxSettings | None = Field(
+        default_factory=RelaxSettings, description="relaxation of the training orderings; null for static energies"
+    )
+    folds: int = Field(10, ge=2, description="folds of the cross validation (our choice)")
+    max_cv_error_meV_per_atom: float = Field(
+        5.0, gt=0, description="a cluster expansion with a larger cross-validation error is refused, meV/atom"
+    )
+    start_K: float = Field(3000.0, gt=0, description="first temperature of the annealing, K (our choice)")
+    freeze_K: float = Field(900.0, gt=0, description="temperature at which the orderings freeze, K (our choice)")
+    temperatures: int = Field(20, ge=1, description="temperatures of the annealing; 1 for none (our choice)")
+    sweeps_per_temperature: int = Field(50, ge=1, description="sweeps at each of them (our choice)")
+    equilibration_sweeps: int = Field(500, ge=0, description="sweeps at freeze_K left out (our choice)")
+    production_sweeps: int = Field(2000, ge=20, description="sweeps at freeze_K that are used (our choice)")
+    replicas: int = Field(3, ge=1, description="independent runs (our choice)")
+    snapshots_per_replica: int = Field(2, ge=1, description="orderings drawn from each run (our choice)")
+    snapshot_relax: RelaxSettings = Field(
+        default_factory=RelaxSettings, description="relaxation of the drawn orderings before MD"
+    )
+
+    @model_validator(mode="after")
+    def _cools_down(self) -> Self:
+        if self.start_K < self.freeze_K:
+            raise ValueError(f"start_K ({self.start_K:g}) is below freeze_K ({self.freeze_K:g}): anneal from above")
+        return self

@@ -11,7 +11,21 @@ from superionic.ordering.composition import grid_cells
 from superionic.spec import ElectrolyteSpec
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
-COMMANDS = ["demo", "plan", "run", "submit", "worker", "status", "build", "query", "report", "models", "doctor", "db"]
+COMMANDS = [
+    "demo",
+    "plan",
+    "enumerate",
+    "run",
+    "submit",
+    "worker",
+    "status",
+    "build",
+    "query",
+    "report",
+    "models",
+    "doctor",
+    "db",
+]
 
 
 def superionic(*arguments, **options):

@@ -1,7 +1,14 @@
 """Disordered reference crystals (approximate literature coordinates)."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from pymatgen.core import Lattice, Structure
+
+HERE = str(Path(__file__).parent)
+if HERE not in sys.path:  # the tests share brute_force and random_crystals
+    sys.path.insert(0, HERE)
 
 
 def halide(metal, anion, li_g=0.75, li_h=0.75):

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 import pytest
 
 from superionic.report import CampaignData, write_report
-from superionic.report.page import _plotly_source, render
+from superionic.report.page import render
+from superionic.report.shell import plotly_source
 from superionic.spec import ElectrolyteSpec
 
 SECTIONS = ("results", "stability", "transport", "model", "data", "cost", "failures", "provenance")
@@ -55,7 +56,7 @@ class Page(HTMLParser):
 def _short_plotly():
     """5 MB of JavaScript need not be parsed by every test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("superionic.report.page._plotly_source", lambda: "var Plotly;")
+        patch.setattr("superionic.report.shell.plotly_source", lambda: "var Plotly;")
         yield
 
 
@@ -78,7 +79,7 @@ def test_nothing_is_loaded_from_elsewhere(page):
 
 
 def test_plotly_is_inlined_once_and_the_page_is_small(campaign, tmp_path, monkeypatch):
-    monkeypatch.setattr("superionic.report.page._plotly_source", _plotly_source)
+    monkeypatch.setattr("superionic.report.shell.plotly_source", plotly_source)
     path = write_report(campaign, tmp_path / "new folder" / "report.html")
     text = path.read_text(encoding="utf-8")
     assert len(re.findall(r"plotly\.js v\d", text)) == 1

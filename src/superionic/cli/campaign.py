@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from superionic.cli.console import emit_json, emit_table, say
-from superionic.cli.session import JsonOption, ProjectOption, open_project
+from superionic.cli.session import JsonOption, LabelsOption, ProjectOption, open_project, read_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from superionic.database.stores import DatabaseChoice
+    from superionic.launch.labels import RefusalCount
     from superionic.launch.status import CampaignStatus
     from superionic.settings import SuperionicSettings
     from superionic.spec import ElectrolyteSpec
@@ -33,19 +37,18 @@ def demo(
     directory: Annotated[Path, typer.Option("--dir", help="folder for database, results and report")] = Path(
         "superionic-demo"
     ),
+    labels: LabelsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run the quickstart campaign end to end and write its report; a second call only shows the result.
 
     Example: superionic demo --dir superionic-demo
     """
-    from superionic.spec import ElectrolyteSpec
-
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "quickstart.yaml"
     if not file.exists():
         shutil.copyfile(Path(__file__).parents[1] / "data" / "quickstart.yaml", file)
-    _run_to_report(ElectrolyteSpec.from_file(file), directory, directory / "report.html", json)
+    _run_to_report(read_spec(file, labels), directory, directory / "report.html", json)
 
 
 def run(
@@ -55,32 +58,45 @@ def run(
     no_launchpad: Annotated[
         bool, typer.Option("--no-launchpad", help="run in this process without FireWorks, for debugging; no resume")
     ] = False,
+    labels: LabelsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run a campaign here; after an interruption the same command continues it.
 
     Example: superionic run workflows/quickstart.yaml -o report.html
     """
-    from superionic.spec import ElectrolyteSpec
-
-    loaded = ElectrolyteSpec.from_file(spec)
+    loaded = read_spec(spec, labels)
     if no_launchpad:
         _run_in_process(loaded, project)
     else:
         _run_to_report(loaded, project, output, json)
 
 
-def submit(spec: SpecArgument, project: ProjectOption = Path(), json: JsonOption = False) -> None:
-    """Put a campaign on the launchpad and leave it to workers.
+def submit(
+    spec: SpecArgument,
+    project: ProjectOption = Path(),
+    labels: LabelsOption = None,
+    retry: Annotated[
+        str | None, typer.Option(help="run refused labels again: failed for all, or one cause such as not_converged")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--with", help="INCAR tags for --retry, e.g. 'ALGO=Normal NELM=200'")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Put a campaign on the launchpad and leave it to workers, or put its refused labels there again.
 
-    Example: superionic submit workflows/liybc.yaml
+    Example: superionic submit workflows/liybc.yaml --retry failed --with "ALGO=Normal"
     """
+    from superionic.cli.retry import retry_campaign
     from superionic.launch.campaigns import submit_campaign
-    from superionic.spec import ElectrolyteSpec
 
-    loaded = ElectrolyteSpec.from_file(spec)
+    loaded = read_spec(spec, labels)
+    if retry is not None or changes:
+        retry_campaign(loaded, project, retry or "failed", changes or [], json)
+        return
     with open_project(project) as (choice, settings):
-        fw_ids = submit_campaign(choice, loaded, settings.device)
+        fw_ids = submit_campaign(choice, loaded, settings.device, runs_here=False)
     if json:
         emit_json({"campaign": loaded.key, "name": loaded.name, "fw_ids": fw_ids})
     else:
@@ -123,23 +139,28 @@ def status(
     project: ProjectOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Show jobs per stage, failures by cause and the time spent.
+    """Show jobs per stage, failures and refused labels by cause, and the time spent.
 
     Example: superionic status
     """
+    from superionic.database.configuration import OUTPUTS
+    from superionic.database.stores import mongo_database
     from superionic.launch.campaigns import find_record
+    from superionic.launch.labels import count_refusals, refused_jobs
     from superionic.launch.launchpad import launchpad
     from superionic.launch.status import campaign_status
 
     with open_project(project) as (choice, _):
-        found = campaign_status(launchpad(choice), find_record(choice, campaign).key)
+        key = find_record(choice, campaign).key
+        found = campaign_status(launchpad(choice), key)
+        refused = count_refusals(refused_jobs(mongo_database(choice)[OUTPUTS], key))
     if json:
-        emit_json(found.as_dict())
+        emit_json({**found.as_dict(), "refused_labels": [asdict(count) for count in refused]})
     else:
-        show_status(found)
+        show_status(found, refused)
 
 
-def show_status(found: CampaignStatus) -> None:
+def show_status(found: CampaignStatus, refused: Sequence[RefusalCount] = ()) -> None:
     """Print a status as tables."""
     columns = ("waiting", "ready", "running", "completed", "failed", "blocked")
     rows = [
@@ -150,6 +171,9 @@ def show_status(found: CampaignStatus) -> None:
     if found.failures:
         failures = [(f.stage, str(f.n_jobs), f.cause, f.message, f.folder) for f in found.failures]
         emit_table("failures", ("stage", "jobs", "cause", "message", "folder of one of them"), failures)
+    if refused:
+        rows = [(count.cause, str(count.n_labels), count.message, count.folder) for count in refused]
+        emit_table("refused labels", ("cause", "labels", "message", "folder of one of them"), rows)
 
 
 def _run_to_report(spec: ElectrolyteSpec, project: Path, output: Path | None, json: bool) -> None:

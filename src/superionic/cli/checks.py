@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from superionic.errors import SuperionicError
-from superionic.stages import LabelEngine
+from superionic.cli.check import Check, attempt
+from superionic.cli.label_checks import label_checks
 
 if TYPE_CHECKING:
     from superionic.spec import ElectrolyteSpec
@@ -18,27 +16,6 @@ if TYPE_CHECKING:
 TESTED = {"mace-torch": "0.3.16", "chgnet": "0.4.2", "jobflow": "0.4.0", "FireWorks": "2.1.4", "maggma": "0.77.1"}
 MIN_FREE_GB = 2.0
 BYTES_PER_GB = 1e9
-
-
-@dataclass(frozen=True)
-class Check:
-    """Result of one check; a failed one that is not required is a warning."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-    required: bool = True
-
-    @property
-    def failed(self) -> bool:
-        """Whether the campaign could not run."""
-        return self.required and not self.ok
-
-    @property
-    def mark(self) -> str:
-        """One word for tables."""
-        return "ok" if self.ok else ("FAILED" if self.required else "warning")
 
 
 def run_checks(spec_file: Path | None, project: Path) -> list[Check]:
@@ -54,16 +31,8 @@ def run_checks(spec_file: Path | None, project: Path) -> list[Check]:
     spec = ElectrolyteSpec.from_file(spec_file) if spec_file else None
     checks = [_settings(), _database(project), _disk(project), *_versions(), _device()]
     if spec is not None:
-        checks += [_foundation(spec), _labels(spec)]
+        checks += [_foundation(spec), *label_checks(spec)]
     return checks
-
-
-def _attempt(name: str, action: Callable[[], str]) -> Check:
-    """A check that is passed unless superionic itself explains why it cannot be."""
-    try:
-        return Check(name, True, action())
-    except SuperionicError as error:
-        return Check(name, False, "not usable", str(error))
 
 
 def _settings() -> Check:
@@ -73,7 +42,7 @@ def _settings() -> Check:
         load_settings()
         return f"variables SUPERIONIC_*, {config_file()}{'' if config_file().exists() else ' (absent: defaults)'}"
 
-    return _attempt("settings", read)
+    return attempt("settings", read)
 
 
 def _database(project: Path) -> Check:
@@ -88,7 +57,7 @@ def _database(project: Path) -> Check:
             job_store(choice)
             return choice.describe()
 
-    return _attempt("database, queue and stores", reach)
+    return attempt("database, queue and stores", reach)
 
 
 def _disk(project: Path) -> Check:
@@ -126,17 +95,4 @@ def _device() -> Check:
 def _foundation(spec: ElectrolyteSpec) -> Check:
     from superionic.potentials.registry import foundation_ref
 
-    return _attempt(f"foundation {spec.foundation}", lambda: foundation_ref(spec.foundation).level_of_theory)
-
-
-def _labels(spec: ElectrolyteSpec) -> Check:
-    engine = spec.labelling.engine
-    if engine is LabelEngine.VASP_SCAN:
-        from superionic.labelling.scan import require_vasp
-
-        def configured() -> str:
-            require_vasp()
-            return "VASP configured"
-
-        return _attempt("labels: vasp-scan", configured)
-    return Check(f"labels: {engine.value}", True, "teacher potential CHGNet r2SCAN, a surrogate for DFT")
+    return attempt(f"foundation {spec.foundation}", lambda: foundation_ref(spec.foundation).level_of_theory)

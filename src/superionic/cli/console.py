@@ -11,6 +11,7 @@ import typer
 
 PLAIN_WIDTH = 140
 """Columns of a table that goes to a file or pipe."""
+LARGEST_WRITTEN_OUT = 10**12
 
 
 def emit_json(data: Any) -> None:  # noqa: ANN401 (anything JSON can hold)
@@ -37,3 +38,8 @@ def emit_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
 def say(message: str) -> None:
     """Write a message for people to stderr."""
     typer.echo(message, err=True)
+
+
+def count_text(count: int) -> str:
+    """Write a count with separators, from 10^12 on with three digits."""
+    return f"{count:,}" if count < LARGEST_WRITTEN_OUT else f"{float(count):.3g}"

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from superionic.cli import campaign, models, plan, results, system
+from superionic.cli import analyze, campaign, enumerate, models, plan, results, system  # noqa: A004 (named after its command)
 from superionic.errors import SuperionicError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (campaign, plan, results, models, system):
+for group in (campaign, plan, enumerate, analyze, results, models, system):
     group.register(app)
 
 INTERRUPTED = 130

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from superionic.cli.console import emit_json, emit_table
+from superionic.cli.console import count_text, emit_json, emit_table
 
 if TYPE_CHECKING:
     from superionic.flows.plan import CampaignPlan
@@ -44,7 +44,7 @@ def _tables(planned: CampaignPlan) -> None:
             (
                 item.formula,
                 item.label,
-                ", ".join(f"{size}: {_number(n)}" for size, n in item.distinct.items()),
+                ", ".join(f"{size}: {count_text(n)}" for size, n in item.distinct.items()),
                 str(item.kept),
             )
             for item in planned.compositions
@@ -58,7 +58,3 @@ def _tables(planned: CampaignPlan) -> None:
             for s in planned.stages
         ],
     )
-
-
-def _number(count: int) -> str:
-    return f"{count:,}" if count < 10**12 else f"{float(count):.3g}"

@@ -21,6 +21,7 @@ def produce(
     spec_key: str = "",
     composition: CompositionInfo | None = None,
     device: str = "cpu",
+    reusable: Callable[[DocT], bool] = lambda _: True,
 ) -> DocT:
     """Return the finished document with the key of these inputs, computing it only if there is none.
 
@@ -43,6 +44,8 @@ def produce(
         Grid point of the document.
     device : str
         Torch device that the work runs on.
+    reusable : callable
+        Whether a finished document may stand for a new computation; one of a failure may not.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def produce(
     """
     parent_keys = [parent.key for parent in parents]
     key = content_key([schema.__name__, SCHEMA_VERSION, parent_keys, settings])
-    found = find_finished(schema, key)
+    found = find_finished(schema, key, reusable)
     if found is not None:
         return found.model_copy(update={"spec_key": spec_key})
     with stopwatch() as watch:
@@ -67,13 +70,15 @@ def produce(
     return document.model_copy(update=stamp | {"software": software_versions(), "resources": cost})
 
 
-def find_finished(schema: type[DocT], key: str) -> DocT | None:
-    """The newest complete document with this key in the store of the running job, if any."""
+def find_finished(
+    schema: type[DocT], key: str, reusable: Callable[[DocT], bool] = lambda _: True
+) -> DocT | None:
+    """The newest complete and reusable document with this key in the store of the running job, if any."""
     from monty.json import MontyDecoder
 
     for output, uuid in _stored(store_of_job(), {"output.key": key, "output.@class": schema.__name__}):
         document = MontyDecoder().process_decoded(output)
-        if isinstance(document, schema):
+        if isinstance(document, schema) and reusable(document):
             # a job that was killed after it had stored its document finds that one: the result is its own
             source = document.reused_from or (None if uuid == _uuid_of_job() else uuid)
             return document.model_copy(update={"reused_from": source})

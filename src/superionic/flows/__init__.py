@@ -2,7 +2,15 @@
 
 from superionic.flows.campaign import CampaignMaker
 from superionic.flows.dataset import DatasetFlowMaker
+from superionic.flows.montecarlo import MobileSpecies, MonteCarloFlowMaker
 from superionic.flows.production import ProductionFlowMaker
 from superionic.flows.training import LearningCurveFlowMaker
 
-__all__ = ["CampaignMaker", "DatasetFlowMaker", "LearningCurveFlowMaker", "ProductionFlowMaker"]
+__all__ = [
+    "CampaignMaker",
+    "DatasetFlowMaker",
+    "LearningCurveFlowMaker",
+    "MobileSpecies",
+    "MonteCarloFlowMaker",
+    "ProductionFlowMaker",
+]

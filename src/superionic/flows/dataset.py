@@ -78,5 +78,5 @@ class DatasetFlowMaker(Maker):
 
 
 def label_category(spec: ElectrolyteSpec) -> Category:
-    """What a label job needs: VASP, or a potential's device for a teacher."""
-    return Category.VASP if spec.labelling.engine is LabelEngine.VASP_SCAN else Category.GPU
+    """What a label job needs: cores for a density-functional code, or a potential's device for a teacher."""
+    return Category.GPU if spec.labelling.engine is LabelEngine.TEACHER_CHGNET_R2SCAN else Category.VASP

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from superionic.flows.montecarlo import montecarlo_points
 from superionic.flows.production import transport_points
 from superionic.flows.stages import Stage
 from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
+from superionic.ordering.supercells import SupercellShape, supercell_label, supercell_size
 from superionic.spec import ElectrolyteSpec
 from superionic.stages import LabelEngine
 
@@ -72,7 +74,7 @@ def plan_campaign(spec: ElectrolyteSpec) -> CampaignPlan:
 
 def _composition(spec: ElectrolyteSpec, cell: GridCell) -> CompositionPlan:
     merge = spec.orderings.merge_equal_orbits
-    distinct = {"x".join(map(str, size)): count_orderings(cell.structure, size, merge) for size in cell.supercells}
+    distinct = {supercell_label(size): count_orderings(cell.structure, size, merge) for size in cell.supercells}
     # orderings of a smaller cell come back in its multiples, so the largest count bounds the pool from below
     kept = min(spec.orderings.max_orderings, max(distinct.values()))
     return CompositionPlan(cell.info.label, cell.info.formula, distinct, kept)
@@ -81,7 +83,7 @@ def _composition(spec: ElectrolyteSpec, cell: GridCell) -> CompositionPlan:
 def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[CompositionPlan]) -> list[StagePlan]:
     screened = [min(spec.screening.max_structures, item.kept) for item in compositions]
     parents = [min(spec.sampling.parents_per_composition, number) for number in screened]
-    atoms = [_atoms(cell, max(cell.supercells, key=_volume)) for cell in cells]
+    atoms = [_atoms(cell, max(cell.supercells, key=supercell_size)) for cell in cells]
     return [
         StagePlan(Stage.ORDERING, len(cells), f"{sum(c.kept for c in compositions)} orderings kept", None, "seconds"),
         _screening(spec, screened, atoms),
@@ -90,6 +92,7 @@ def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[Com
         _training(spec, parents, atoms),
         _stability(spec, screened, atoms),
         _transport(spec, cells),
+        *_monte_carlo(spec),
     ]
 
 
@@ -112,8 +115,8 @@ def _labelling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> S
     frames = spec.sampling.frames
     number = frames * sum(parents)
     work = f"{number} single points by {spec.labelling.engine.value}"
-    if spec.labelling.engine is LabelEngine.VASP_SCAN:
-        return StagePlan(Stage.LABELLING, number, work, None, "VASP: time one label on your machine and multiply")
+    if spec.labelling.engine is not LabelEngine.TEACHER_CHGNET_R2SCAN:
+        return StagePlan(Stage.LABELLING, number, work, None, "DFT: time one label on your machine and multiply")
     cost = frames * sum(n * a for n, a in zip(parents, atoms, strict=True)) * CPU_S_PER_ATOM_TEACHER
     return StagePlan(Stage.LABELLING, number, work, cost / SECONDS_PER_HOUR, "teacher potential, one CPU core")
 
@@ -149,10 +152,24 @@ def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
     chosen = [cell for cell in cells if cell.point in points]
     lengths = [settings.length_ps(temperature)[0] for temperature in settings.temperatures_K]
     steps = sum(lengths) * 1000 / settings.time_step_fs * settings.replicas
-    atoms = sum(_atoms(cell, min(cell.supercells, key=_volume)) for cell in chosen) * _volume(settings.supercell)
+    atoms = sum(_atoms(cell, min(cell.supercells, key=supercell_size)) for cell in chosen) * supercell_size(
+        settings.supercell
+    )
     runs = len(chosen) * len(lengths) * settings.replicas
     work = f"{runs} MD runs, {sum(lengths) * settings.replicas * len(chosen):g} ps in all"
     return StagePlan(Stage.TRANSPORT, runs, work, _md_hours(spec, steps * atoms), "smallest cell; one CPU core")
+
+
+def _monte_carlo(spec: ElectrolyteSpec) -> list[StagePlan]:
+    number, settings = len(montecarlo_points(spec)), spec.montecarlo
+    if settings is None or not number:
+        return []
+    replicas = number * settings.replicas
+    drawn = replicas * settings.snapshots_per_replica
+    runs = drawn * len(spec.transport.temperatures_K)
+    work = f"{replicas} Monte Carlo replicas, {drawn} snapshots, {runs} MD runs"
+    jobs = replicas + drawn + runs
+    return [StagePlan("monte carlo", jobs, work, None, "MD in the Monte Carlo cell; time one run and multiply")]
 
 
 def _md_hours(spec: ElectrolyteSpec, atom_steps: float) -> float | None:
@@ -160,9 +177,5 @@ def _md_hours(spec: ElectrolyteSpec, atom_steps: float) -> float | None:
     return None if cost is None else atom_steps * cost / SECONDS_PER_HOUR
 
 
-def _volume(size: tuple[int, int, int]) -> int:
-    return size[0] * size[1] * size[2]
-
-
-def _atoms(cell: GridCell, size: tuple[int, int, int]) -> int:
-    return round(cell.structure.composition.num_atoms) * _volume(size)
+def _atoms(cell: GridCell, size: SupercellShape) -> int:
+    return round(cell.structure.composition.num_atoms) * supercell_size(size)

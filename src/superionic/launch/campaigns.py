@@ -17,19 +17,37 @@ SPECS = "specs"
 """Collection of the specs of all campaigns, by key."""
 
 
-def submit_campaign(choice: DatabaseChoice, spec: ElectrolyteSpec, device: str = "cpu") -> list[int]:
+def submit_campaign(
+    choice: DatabaseChoice, spec: ElectrolyteSpec, device: str = "cpu", *, runs_here: bool = True
+) -> list[int]:
     """Put a campaign on the queue unless it is there; the FireWorks ids of its jobs.
+
+    Parameters
+    ----------
+    choice : DatabaseChoice
+        The database.
+    spec : ElectrolyteSpec
+        The campaign.
+    device : str
+        Torch device of its jobs.
+    runs_here : bool
+        Whether its labels are made on this machine, which then must have the program.
 
     Raises
     ------
     SpecError
         If a grid point is not charge neutral or fits no listed supercell.
+    InputError
+        If the settings leave open how to label the elements.
     NotConfiguredError
-        If the label engine cannot run, before anything is computed.
+        If the label engine cannot run here, before anything is computed.
     DatabaseError
         If the database does not answer or another process hangs in the same submission.
     """
-    ENGINES[spec.labelling.engine]("", spec.labelling, device).require()
+    engine = ENGINES[spec.labelling.engine]("", spec.labelling, device)
+    engine.require_elements({species for sublattice in spec.sublattices.values() for species in sublattice})
+    if runs_here:
+        engine.require()
     flow = CampaignMaker(device=device).make(spec)
     ensure_indexes(job_store(choice))
     mongo_database(choice)[SPECS].replace_one(

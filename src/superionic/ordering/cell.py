@@ -12,7 +12,8 @@ from pymatgen.core import Composition, Lattice, Structure
 from superionic.ordering.arrangements import Block, all_positions
 from superionic.ordering.ewald import ChargeEnergy, ewald_matrix
 from superionic.ordering.lattices import Cosets, FloatArray, IntArray, LabelArray, supercell_matrix
-from superionic.ordering.occupancies import SiteMixture, charge_e, check_neutral, refuse_fractions, species_name
+from superionic.ordering.nearest import refuse_fractions
+from superionic.ordering.occupancies import SiteMixture, charge_e, check_neutral, species_name
 from superionic.ordering.symmetry import SiteOperations, permutation_group, site_operations
 
 
@@ -42,14 +43,14 @@ class Sublattice:
     @cached_property
     def class_charges_e(self) -> tuple[float, ...]:
         """Distinct formal charges on the sublattice, one per charge class."""
-        return tuple(sorted({round(charge_e(s), 6) for s in self.species}))
+        return tuple(charge_e(self.species[labels[0]]) for labels in self.members)
 
     @cached_property
     def members(self) -> tuple[tuple[int, ...], ...]:
-        """Labels of the species in each charge class."""
+        """Labels of the species in each charge class, by rising charge; charges that differ by 1e-6 e are one."""
         charges = [round(charge_e(s), 6) for s in self.species]
         return tuple(
-            tuple(label for label, charge in enumerate(charges) if charge == wanted) for wanted in self.class_charges_e
+            tuple(label for label, charge in enumerate(charges) if charge == wanted) for wanted in sorted(set(charges))
         )
 
     @property
@@ -112,6 +113,19 @@ class ReferenceCell:
         return [np.flatnonzero(self.pools == pool) for pool in range(self.pools.max(initial=-1) + 1)]
 
     @property
+    def mixed_pools(self) -> list[tuple[SiteMixture, int]]:
+        """Mixture and number of sites of each sublattice."""
+        return [(self.mixtures[sites[0]], len(sites)) for sites in self.pool_sites]
+
+    @property
+    def ordered_species(self) -> list[tuple[Any, int]]:
+        """Species of the ordered sites and their number."""
+        numbers: dict[Any, int] = defaultdict(int)
+        for site in np.flatnonzero(self.pools < 0):
+            numbers[self.mixtures[site].species[0]] += 1
+        return list(numbers.items())
+
+    @property
     def disordered_sites(self) -> IntArray:
         """All disordered sites, sublattice by sublattice."""
         return np.concatenate([np.zeros(0, dtype=np.int64), *self.pool_sites])
@@ -162,7 +176,13 @@ class DisorderedCell:
     lost_factor: int
 
     @classmethod
-    def of(cls, reference: ReferenceCell, supercell: Sequence[int] | Sequence[Sequence[int]]) -> "DisorderedCell":
+    def of(
+        cls,
+        reference: ReferenceCell,
+        supercell: Sequence[int] | Sequence[Sequence[int]],
+        *,
+        symmetry: bool = True,
+    ) -> "DisorderedCell":
         """Build a supercell.
 
         Parameters
@@ -171,6 +191,9 @@ class DisorderedCell:
             The disordered structure.
         supercell : sequence
             Three positive integers or a 3x3 integer matrix.
+        symmetry : bool
+            Whether to find the permutations of the columns. Without them, `permutations` holds the
+            identity only: enough for Monte Carlo, and possible for cells of any size.
 
         Raises
         ------
@@ -182,6 +205,10 @@ class DisorderedCell:
         sublattices = _sublattices(reference, cosets.size)
         lattice_A = matrix.astype(np.float64) @ np.array(reference.structure.lattice.matrix, dtype=np.float64)
         frac_coords = _copies(reference, matrix, cosets)
+        if not symmetry:
+            sites = _site_numbers(reference.disordered_sites, cosets.size)
+            identity = np.arange(len(sites), dtype=np.int64)[None]
+            return cls(reference, matrix, cosets, lattice_A, frac_coords, sites, sublattices, identity, 1)
         types = np.repeat(reference.types, cosets.size)
         operations = site_operations(lattice_A, frac_coords, types, reference.symprec_A)
         sites = _site_numbers(reference.disordered_sites, cosets.size)
@@ -277,8 +304,8 @@ class DisorderedCell:
 
 def _sublattices(reference: ReferenceCell, n_cells: int) -> tuple[Sublattice, ...]:
     """Give each pool of reference sites its columns and whole numbers of ions."""
-    pools = [(reference.mixtures[sites[0]], len(sites)) for sites in reference.pool_sites]
-    refuse_fractions(pools, n_cells)
+    pools = reference.mixed_pools
+    refuse_fractions(pools, n_cells, reference.ordered_species)
     sublattices, start = [], 0
     for mixture, n_reference in pools:
         n_sites = n_reference * n_cells

@@ -23,6 +23,9 @@ from superionic.ordering.lattices import LabelArray
 from superionic.ordering.patterns import ChargePatterns, Progress, tie_groups
 from superionic.ordering.split import best_split
 
+NO_CHOICE = np.random.default_rng(0)
+"""Handed over where nothing is drawn; making a generator takes longer than listing such a pattern."""
+
 
 @dataclass(frozen=True)
 class SearchLimits:
@@ -277,8 +280,8 @@ def decorate_patterns(
     """
     for number, (pattern, quota) in enumerate(used):
         # One generator per pattern: the choice for one does not depend on the size of the others.
-        rng, ranking = np.random.default_rng([seed, number]), _ranking(pattern, energy_function)
-        chosen = pattern.decorations.choose(quota, rule, rng, ranking)
+        rng = np.random.default_rng([seed, number]) if pattern.decorations.n_raw > 1 else NO_CHOICE
+        chosen = pattern.decorations.choose(quota, rule, rng, _ranking(pattern, energy_function))
         for labels, multiplicity in zip(chosen.labels, chosen.multiplicities, strict=True):
             yield Ordering(pattern, labels, int(multiplicity))
         if progress is not None:

@@ -10,8 +10,10 @@ from pymatgen.core import Structure
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import CompositionInfo
-from superionic.ordering.enumerate import OrderingSet, enumerate_orderings
+from superionic.ordering.result import OrderingSet
 from superionic.ordering.schemas import OrderingRecord, OrderingSetDoc
+from superionic.ordering.supercells import SupercellShape
+from superionic.ordering.tasks import enumerate_with
 from superionic.stages import OrderingSettings
 
 
@@ -37,7 +39,7 @@ class EnumerateMaker(Maker):
     def make(
         self,
         structure: Structure,
-        supercells: list[tuple[int, int, int]],
+        supercells: list[SupercellShape],
         composition: CompositionInfo,
         spec_key: str = "",
     ) -> OrderingSetDoc:
@@ -47,8 +49,8 @@ class EnumerateMaker(Maker):
         ----------
         structure : Structure
             Disordered host cell with oxidation states; missing occupancy is vacancy.
-        supercells : list of tuple of int
-            Supercells that realise the composition.
+        supercells : list of SupercellShape
+            Supercells that realise the composition: three integers, or the rows of a matrix.
         composition : CompositionInfo
             Grid point.
         spec_key : str
@@ -57,48 +59,49 @@ class EnumerateMaker(Maker):
         inputs = {
             "structure": [structure.lattice.matrix, structure.frac_coords, [str(site.species) for site in structure]],
             "supercells": supercells,
-            "settings": self.settings.model_dump(mode="json", exclude={"supercells"}),
+            "settings": self.settings.model_dump(mode="json", exclude={"supercells", "atoms_max"}, exclude_none=True),
             "seed": self.seed,
         }
         return produce(
             OrderingSetDoc,
-            lambda: self._enumerate(structure, [tuple(cell) for cell in supercells]),
+            lambda: self._enumerate(structure, supercells),
             parents=[],
             settings=inputs,
             spec_key=spec_key,
             composition=composition,
         )
 
-    def _enumerate(self, structure: Structure, supercells: list[tuple[int, ...]]) -> OrderingSetDoc:
-        found = enumerate_orderings(
-            structure,
-            supercells=supercells,
-            max_orderings=self.settings.max_orderings,
-            merge_equal_orbits=self.settings.merge_equal_orbits,
-            decorations=self.settings.decorations.value,
-            seed=self.seed,
-        )
+    def _enumerate(self, structure: Structure, supercells: list[SupercellShape]) -> OrderingSetDoc:
+        found = enumerate_with(self.settings, structure, supercells, self.seed)
         return OrderingSetDoc(
             structures=list(found.structures),
             records=_records(found),
             exact=found.exact,
+            complete=found.complete,
             count_distinct=found.count_distinct,
+            count_charge_patterns=found.count_charge_patterns,
+            count_raw=found.count_raw,
             mode=str(found.mode),
             tie_rule=found.tie_rule,
         )
 
 
 def _records(found: OrderingSet) -> list[OrderingRecord]:
-    columns = zip(found.energies_eV, found.charge_pattern_ids, found.multiplicities, found.supercells, strict=True)
+    columns = zip(
+        found.energies_eV,
+        found.charge_pattern_ids,
+        found.multiplicities,
+        found.supercells,
+        found.n_atoms,
+        strict=True,
+    )
     return [
-        OrderingRecord(energy_eV=float(e), charge_pattern_id=int(p), multiplicity=int(m), supercell=_matrix(cell))
-        for e, p, m, cell in columns
+        OrderingRecord(
+            energy_eV=float(energy),
+            charge_pattern_id=int(pattern),
+            multiplicity=int(multiplicity),
+            supercell=[list(row) for row in cell],
+            n_atoms=int(n_atoms),
+        )
+        for energy, pattern, multiplicity, cell, n_atoms in columns
     ]
-
-
-def _matrix(supercell: object) -> list[list[int]]:
-    import numpy as np
-
-    array = np.asarray(supercell, dtype=int)
-    matrix: list[list[int]] = (np.diag(array) if array.ndim == 1 else array).tolist()
-    return matrix

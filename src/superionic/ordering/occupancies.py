@@ -7,8 +7,6 @@ from typing import Any
 from superionic.errors import OrderingError
 
 OCCUPANCY_TOLERANCE = 1e-6
-LARGEST_MULTIPLE = 1000
-"""Largest number of reference cells that is tried when a supercell is suggested."""
 VACANCY_NAME = "vacancy"
 
 
@@ -89,56 +87,6 @@ def charge_e(species: Any | None) -> float:  # noqa: ANN401 -- pymatgen ships no
             'charges first, e.g. structure.add_oxidation_state_by_element({"Li": 1, "In": 3, "Br": -1}).'
         )
     return float(charge)
-
-
-def refuse_fractions(pools: Sequence[tuple[SiteMixture, int]], n_cells: int) -> None:
-    """Refuse occupancies that a supercell cannot realise, and say what it or a larger one can.
-
-    Parameters
-    ----------
-    pools : sequence of (SiteMixture, int)
-        Mixtures and the number of sites per reference cell that share each.
-    n_cells : int
-        Number of reference cells in the supercell.
-
-    Raises
-    ------
-    OrderingError
-        If a mixture does not give whole numbers of ions within 1e-6.
-    """
-    wrong = [(mixture, sites) for mixture, sites in pools if mixture.counts(sites * n_cells) is None]
-    if not wrong:
-        return
-    lines = [_explain(mixture, sites * n_cells) for mixture, sites in wrong]
-    raise OrderingError(
-        f"A supercell of {n_cells} cell(s) cannot realise these occupancies within {OCCUPANCY_TOLERANCE:g}:\n  "
-        + "\n  ".join(lines)
-        + f"\n{_suggest(pools)}"
-    )
-
-
-def _explain(mixture: SiteMixture, n_sites: int) -> str:
-    """Describe the arithmetic of one mixture and its nearest realisable occupancies."""
-    parts = []
-    for species, occupancy in zip(mixture.species, mixture.occupancies, strict=True):
-        exact = n_sites * occupancy
-        if abs(exact - round(exact)) <= OCCUPANCY_TOLERANCE:
-            continue
-        near = sorted({int(exact), int(exact) + 1}, key=lambda n: abs(n - exact))
-        realisable = " or ".join(f"{n}/{n_sites} = {n / n_sites:.8g}" for n in near)
-        parts.append(f"{species_name(species)} {n_sites} x {occupancy:g} = {exact:.8g}, nearest {realisable}")
-    return "; ".join(parts) or f"the counts of {n_sites} sites do not add up"
-
-
-def _suggest(pools: Sequence[tuple[SiteMixture, int]]) -> str:
-    """Name the smallest supercells that realise all occupancies."""
-    sizes = [
-        n for n in range(1, LARGEST_MULTIPLE + 1) if all(mix.counts(sites * n) is not None for mix, sites in pools)
-    ]
-    if not sizes:
-        return f"No supercell of up to {LARGEST_MULTIPLE} cells can; choose one of the nearest occupancies."
-    examples = ", ".join(f"{n} cells (e.g. 1x1x{n})" for n in sizes[:3])
-    return f"Choose one of the nearest occupancies, or a supercell of {examples}."
 
 
 def check_neutral(charges: Sequence[tuple[str, float, int]]) -> None:

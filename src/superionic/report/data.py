@@ -14,6 +14,7 @@ from superionic.labelling.schemas import LabelSetDoc
 from superionic.ordering.schemas import OrderingSetDoc
 from superionic.potentials.schemas import ScreeningDoc
 from superionic.report.records import STAGE_OF_KIND, DocumentRecord, FailureRecord, JobRecord
+from superionic.sampling.montecarlo_schemas import ClusterExpansionDoc, MonteCarloDoc, MonteCarloRunDoc
 from superionic.sampling.schemas import SamplingSetDoc
 from superionic.spec import ElectrolyteSpec
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc
@@ -49,6 +50,8 @@ class CampaignData:
         All models of the campaign, the one in use included.
     trajectories, diffusions, conductivities, pathways : tuple of documents
         Production runs and what was drawn from them.
+    expansions, monte_carlo_runs, monte_carlo : tuple of documents
+        Cluster expansions, replicas, and the replicas of a composition together.
     jobs : tuple of JobRecord
         Timeline.
     failures : tuple of FailureRecord
@@ -75,6 +78,9 @@ class CampaignData:
     diffusions: tuple[DiffusionDoc, ...] = ()
     conductivities: tuple[ConductivityDoc, ...] = ()
     pathways: tuple[PathwayDoc, ...] = ()
+    expansions: tuple[ClusterExpansionDoc, ...] = ()
+    monte_carlo_runs: tuple[MonteCarloRunDoc, ...] = ()
+    monte_carlo: tuple[MonteCarloDoc, ...] = ()
     jobs: tuple[JobRecord, ...] = ()
     failures: tuple[FailureRecord, ...] = ()
     documents: Mapping[str, DocumentRecord] = field(default_factory=dict)
@@ -168,6 +174,8 @@ def listed_failures(parts: Mapping[str, Any]) -> list[FailureRecord]:
     found += [_split("stability", text) for text in (diagram.missing if diagram else ())]
     for doc in parts.get("conductivities", ()):
         found += [_split("transport", _where(doc, text)) for text in doc.missing]
+    for doc in parts.get("expansions", ()):
+        found += [FailureRecord("ordering", _where(doc, failure.item), failure.cause) for failure in doc.failures]
     for doc in parts.get("trajectories", ()):
         if doc.ended_early:
             found.append(FailureRecord("transport", _where(doc, f"{doc.temperature_K:g} K"), doc.ended_early))
@@ -208,6 +216,9 @@ class _Reader:
             "diffusions": self.all(DiffusionDoc, _run_place),
             "conductivities": conductivities,
             "pathways": self.all(PathwayDoc, lambda doc: (_composition(doc), doc.temperature_K)),
+            "expansions": self.all(ClusterExpansionDoc, _composition),
+            "monte_carlo_runs": self.all(MonteCarloRunDoc, lambda doc: (_composition(doc), doc.replica)),
+            "monte_carlo": self.all(MonteCarloDoc, _composition),
         }
 
     def all(self, schema: type[DocT], place: Callable[[DocT], Hashable]) -> tuple[DocT, ...]:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import superionic
-from superionic.errors import NotConfiguredError
 from superionic.report import lineage, tables
 from superionic.report.data import CampaignData
-from superionic.report.markup import Html, details, join, json_script, tag, unavailable
+from superionic.report.markup import Html, details, join, tag, unavailable
 from superionic.report.notices import foundation_of, levels_of_theory, notices
+from superionic.report.shell import card, grid, html_page, navigation, section, write_page
 from superionic.report.summary import summary_table
-
-if TYPE_CHECKING:
-    from superionic.report.theme import Chart
 
 PAPER = "https://doi.org/10.1039/d5ta05321h"
 
@@ -41,13 +35,7 @@ def write_report(data: CampaignData, path: str | Path) -> Path:
     NotConfiguredError
         If plotly is not installed.
     """
-    target = Path(path)
-    content = render(data)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # a reader who reloads while it is written must not see half a page
-    partial = target.with_name(target.name + ".part")
-    partial.write_text(content, encoding="utf-8")
-    return partial.replace(target)
+    return write_page(path, render(data))
 
 
 def render(data: CampaignData) -> str:
@@ -58,9 +46,11 @@ def render(data: CampaignData) -> str:
     NotConfiguredError
         If plotly is not installed.
     """
+    drawn = [("montecarlo", "Monte Carlo of orderings", _monte_carlo)] if data.monte_carlo_runs else []
     sections = (
         ("results", "Results", _results),
         ("stability", "Stability", _stability),
+        *drawn,
         ("transport", "Ionic transport", _transport),
         ("model", "Potential", _model),
         ("data", "Data set", _data),
@@ -68,42 +58,10 @@ def render(data: CampaignData) -> str:
         ("failures", "Failures", _failures),
         ("provenance", "Provenance", _provenance),
     )
-    links = tag("nav", *(tag("a", title, href=f"#{identity}") for identity, title, _ in sections))
-    body = join(_section(identity, title, content, data) for identity, title, content in sections)
+    links = navigation([(identity, title) for identity, title, _ in sections])
+    body = join(section(identity, title, content(data)) for identity, title, content in sections)
     main = tag("main", _banner(data), body)
-    page = tag(
-        "body", _header(data), links, main, _footer(data), _script(_plotly_source()), _script(_resource("page.js"))
-    )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{data.name}: superionic report"),
-        # keeps the browser from asking for an icon
-        tag("link", rel="icon", href="data:,"),
-        tag("style", Html(_resource("style.css"))),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, page, lang='en')}\n"
-
-
-def _plotly_source() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise NotConfiguredError("the report needs plotly: pip install 'superionic[report]'") from error
-    return str(get_plotlyjs())
-
-
-def _resource(name: str) -> str:
-    return files("superionic.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _script(source: str) -> Html:
-    return tag("script", Html(source))
-
-
-def _section(identity: str, title: str, content: Callable[[CampaignData], Html], data: CampaignData) -> Html:
-    return tag("section", tag("h2", title), content(data), id=identity)
+    return html_page(f"{data.name}: superionic report", _header(data), links, main, _footer(data))
 
 
 def _header(data: CampaignData) -> Html:
@@ -135,27 +93,6 @@ def _footer(data: CampaignData) -> Html:
     )
 
 
-def _grid(charts: Sequence[Chart | None]) -> Html:
-    return tag("div", *(_card(chart) for chart in charts if chart is not None), class_="grid")
-
-
-def _card(chart: Chart) -> Html:
-    figure = tag("div", class_="plot", id=f"plot-{chart.identity}", style=f"height:{chart.height_px}px")
-    image = tag("a", "Image (SVG)", class_="svg", href="#", data_chart=chart.identity)
-    numbers = tag("a", "Data (CSV)", class_="csv", href="#", data_chart=chart.identity) if chart.columns else None
-    caption = tag("figcaption", chart.caption, tag("span", numbers, image, class_="save"))
-    return tag(
-        "figure",
-        tag("h3", chart.title),
-        figure,
-        caption,
-        json_script(f"figure-{chart.identity}", chart.figure.to_json()),
-        json_script(f"data-{chart.identity}", chart.plain_columns()),
-        class_="card wide" if chart.wide else "card",
-        data_figure=chart.identity,
-    )
-
-
 def _results(data: CampaignData) -> Html:
     note = (
         "± is one standard error. The error of formation energies and hull distances is the model's energy RMSE on the "
@@ -173,7 +110,7 @@ def _stability(data: CampaignData) -> Html:
     diagram = phase_diagram_chart(data.phase_diagram)
     count = len(data.phase_diagram.end_members)
     reason = f"a phase diagram is drawn for two or three end members, here are {count}; the table has the numbers"
-    return join([None if diagram else unavailable(reason), _grid([diagram, formation_chart(data.phase_diagram)])])
+    return join([None if diagram else unavailable(reason), grid([diagram, formation_chart(data.phase_diagram)])])
 
 
 def _transport(data: CampaignData) -> Html:
@@ -188,9 +125,26 @@ def _transport(data: CampaignData) -> Html:
     return join(
         [
             None if arrhenius else unavailable("Arrhenius plot: no run gave a conductivity above zero"),
-            _grid([arrhenius, msd_chart(data.diffusions), *densities]),
+            grid([arrhenius, msd_chart(data.diffusions), *densities]),
             None if densities else unavailable(f"ion density: {reason}"),
             details(f"All {len(data.diffusions)} runs", tables.runs_table(data.diffusions), open_=True),
+        ]
+    )
+
+
+def _monte_carlo(data: CampaignData) -> Html:
+    from superionic.report.figures_montecarlo import expansion_chart, trace_chart
+
+    places = dict.fromkeys(run.composition.label if run.composition else "" for run in data.monte_carlo_runs)
+    by_place = [
+        [run for run in data.monte_carlo_runs if (run.composition.label if run.composition else "") == place]
+        for place in places
+    ]
+    charts = [trace_chart(sorted(runs, key=lambda run: run.replica)) for runs in by_place]
+    return join(
+        [
+            tables.monte_carlo_table(data.monte_carlo),
+            grid([*charts, *(expansion_chart(doc) for doc in data.expansions)]),
         ]
     )
 
@@ -207,7 +161,7 @@ def _model(data: CampaignData) -> Html:
     return join(
         [
             None if parity else unavailable("parity plots: the model's document holds no test values"),
-            _grid([*parity, history_chart(data.model), curve]),
+            grid([*parity, history_chart(data.model), curve]),
             None if curve else unavailable(f"learning curve over the size of the training set: {reason}"),
             details("Errors by set and composition", tables.error_table(data.model, data), open_=True),
             details("Hyper-parameters: requested and effective", tables.hyperparameter_table(data.model)),
@@ -231,7 +185,7 @@ def _cost(data: CampaignData) -> Html:
     if timeline is None and cost is None:
         return unavailable("no job has recorded its start and cost")
     stages = tag("div", tag("h3", "Jobs per stage"), tables.cost_table(data.jobs), class_="card")
-    cards = [_card(chart) for chart in (timeline, cost) if chart is not None]
+    cards = [card(chart) for chart in (timeline, cost) if chart is not None]
     return tag("div", *cards, stages, class_="grid")
 
 

@@ -9,6 +9,11 @@ from datetime import datetime
 
 STAGE_OF_KIND = {
     "OrderingSetDoc": "ordering",
+    "TrainingOrderingsDoc": "ordering",
+    "TrainingEnergiesDoc": "ordering",
+    "ClusterExpansionDoc": "ordering",
+    "MonteCarloRunDoc": "ordering",
+    "MonteCarloDoc": "ordering",
     "ScreeningDoc": "screening",
     "SamplingDoc": "sampling",
     "SamplingSetDoc": "sampling",
@@ -19,6 +24,7 @@ STAGE_OF_KIND = {
     "LearningCurveDoc": "training",
     "GroundStateDoc": "stability",
     "PhaseDiagramDoc": "stability",
+    "MonteCarloSnapshotDoc": "transport",
     "TrajectoryDoc": "transport",
     "DiffusionDoc": "transport",
     "ConductivityDoc": "transport",

@@ -12,6 +12,7 @@ from superionic.report.markup import Content, Html, formula, join, table, tag
 from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
 from superionic.report.records import STAGES, FailureRecord, JobRecord, stage_order
 from superionic.report.summary import NOTHING, compositions, verdict_badge
+from superionic.sampling.montecarlo_schemas import MonteCarloDoc
 from superionic.training.schemas import ModelDoc
 from superionic.transport.schemas import DiffusionDoc
 
@@ -50,6 +51,36 @@ def _diffusivity(doc: DiffusionDoc) -> Content:
     text = with_error(doc.diffusivity_cm2_per_s, doc.diffusivity_std_cm2_per_s)
     bound = doc.upper_bound_cm2_per_s
     return text if bound is None else join([text, tag("small", f"below {significant(bound)} (95 %)")])
+
+
+def monte_carlo_table(documents: tuple[MonteCarloDoc, ...]) -> Html:
+    """One row per composition: errors and verdict of the Monte Carlo of its orderings."""
+    header = [
+        "Composition",
+        "atoms",
+        "energies",
+        "cross-validation RMSE (meV/atom)",
+        "freezes at (K)",
+        "τ (sweeps)",
+        "R",
+        "snapshots",
+        "verdict",
+    ]
+    rows: list[list[Content]] = [
+        [
+            formula(doc.composition.formula) if doc.composition else "",
+            str(doc.n_atoms),
+            f"{doc.energy}: {doc.level_of_theory}",
+            "–" if doc.cv_rmse_meV_per_atom is None else f"{doc.cv_rmse_meV_per_atom:.2f}",
+            f"{doc.freeze_K:g}",
+            ", ".join(f"{tau:.1f}" for tau in doc.tau_sweeps),
+            "–" if doc.r_hat is None else f"{doc.r_hat:.3f}",
+            str(doc.n_snapshots),
+            verdict_badge(doc.verdict.value),
+        ]
+        for doc in documents
+    ]
+    return table(header, rows, numeric=[1, 3, 4, 6, 7])
 
 
 def error_table(model: ModelDoc, data: CampaignData) -> Html:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -80,7 +80,28 @@ def one_level_of_theory(label_sets: Sequence[LabelSetDoc]) -> str:
             f"the labels are of several levels of theory ({'; '.join(sorted(levels))}); energies of different methods "
             "must not be mixed: label all compositions with one engine and one set of inputs"
         )
+    _one_set_of_inputs(label_sets)
     return levels.pop()
+
+
+def _one_set_of_inputs(label_sets: Sequence[LabelSetDoc]) -> None:
+    """Refuse labels of one method whose inputs or pseudopotentials differ."""
+    accepted = [label for labels in label_sets for label in labels.labels if label.accepted]
+    if len({label.settings_hash for label in accepted}) > 1:
+        raise InputError(
+            "the labels were made with several sets of inputs (settings_hash differs): their energies are not on one "
+            "scale: label all compositions with the same labelling.vasp settings"
+        )
+    titles: dict[str, set[str]] = defaultdict(set)
+    for label in accepted:
+        for element, title in (label.calculation.potcar_titles if label.calculation else {}).items():
+            titles[element].add(title)
+    mixed = [f"{element}: {', '.join(sorted(found))}" for element, found in titles.items() if len(found) > 1]
+    if mixed:
+        raise InputError(
+            f"the labels were made with several POTCARs of one element ({'; '.join(mixed)}): their energies are not on "
+            "one scale. Use one PMG_VASP_PSP_DIR for all workers and label again"
+        )
 
 
 def refused_by_cause(label_sets: Sequence[LabelSetDoc]) -> dict[str, int]:

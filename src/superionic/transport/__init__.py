@@ -2,37 +2,56 @@
 
 from superionic.transport.anisotropy import AXES, PLANES
 from superionic.transport.arrhenius import Arrhenius, ErrorSource, Prediction, fit_arrhenius
+from superionic.transport.arrhenius_curvature import Curvature
 from superionic.transport.arrhenius_input import ExcludedPoint, FitMethod
 from superionic.transport.conductivity import nernst_einstein, nernst_einstein_factor
-from superionic.transport.diffusion import Diffusion, DiffusionSettings, analyze_trajectory
-from superionic.transport.estimator import WindowSettings
-from superionic.transport.integrity import FrameworkIntegrity, HostSpecies, IntegritySettings
+from superionic.transport.curves import MsdCurves, mean_square_displacement
+from superionic.transport.diffusion import DiffusionSettings, analyze_trajectory
+from superionic.transport.estimator import Estimate
+from superionic.transport.integrity import FrameworkIntegrity, FrameworkState, HostSpecies, IntegritySettings
 from superionic.transport.pathways import IonDensity, SiteOccupancy, ion_density, site_occupancy
+from superionic.transport.readers import LoadedTrajectory, TrajectoryFormat, VariableCell, load_trajectory
+from superionic.transport.replicas import CombinedDiffusion, LeftOut, combine_replicas
+from superionic.transport.result import Cut, Diffusion
 from superionic.transport.trajectory import Trajectory, TrajectoryWriter, read_trajectory
 from superionic.transport.verdicts import Verdict
+from superionic.transport.window import WindowSettings
 
 __all__ = [
     "AXES",
     "PLANES",
     "Arrhenius",
+    "CombinedDiffusion",
+    "Curvature",
+    "Cut",
     "Diffusion",
     "DiffusionSettings",
     "ErrorSource",
+    "Estimate",
     "ExcludedPoint",
     "FitMethod",
     "FrameworkIntegrity",
+    "FrameworkState",
     "HostSpecies",
     "IntegritySettings",
     "IonDensity",
+    "LeftOut",
+    "LoadedTrajectory",
+    "MsdCurves",
     "Prediction",
     "SiteOccupancy",
     "Trajectory",
+    "TrajectoryFormat",
     "TrajectoryWriter",
+    "VariableCell",
     "Verdict",
     "WindowSettings",
     "analyze_trajectory",
+    "combine_replicas",
     "fit_arrhenius",
     "ion_density",
+    "load_trajectory",
+    "mean_square_displacement",
     "nernst_einstein",
     "nernst_einstein_factor",
     "read_trajectory",

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
 from superionic.errors import TransportInputError
+from superionic.transport.arrhenius_curvature import Curvature, curvature
 from superionic.transport.arrhenius_input import TWO_POINTS, ExcludedPoint, FitMethod, FitPoints, select_points
 from superionic.transport.conductivity import nernst_einstein_factor
 from superionic.transport.displacement import Array
@@ -89,6 +90,8 @@ class Arrhenius:
         Mobile ions per A^3 and their charge, for conductivities.
     warnings : tuple of str
         What limits the fit, in words.
+    curvature : Curvature or None
+        Test for a plot that is not straight; None where there are too few points for one.
     """
 
     activation_energy_eV: float
@@ -108,6 +111,7 @@ class Arrhenius:
     number_density_per_A3: float | None
     charge_e: float
     warnings: tuple[str, ...]
+    curvature: Curvature | None = None
 
     @property
     def activation_energy_eV_std(self) -> float:  # noqa: N802 (unit suffix)
@@ -293,7 +297,9 @@ def _result(line: _Line, points: FitPoints, charge_e: float) -> Arrhenius:
     # the literature quotes the plain standard error for the unweighted fit
     factor = 1.0 if method is FitMethod.UNWEIGHTED else _quantile(0.6827, freedom)
     wide = _quantile(0.95, freedom) * se_energy
-    warnings = []
+    weighted = method is FitMethod.WEIGHTED
+    bend = curvature(t, points.diffusivities_cm2_per_s, points.stds_cm2_per_s, weighted=weighted)
+    warnings = _bend_words(bend)
     if len(t) == TWO_POINTS:
         warnings.append("two points: the line cannot be checked, errors are those of the diffusivities alone")
     elif len(np.unique(t)) == TWO_POINTS:
@@ -318,4 +324,16 @@ def _result(line: _Line, points: FitPoints, charge_e: float) -> Arrhenius:
         number_density_per_A3=points.number_density_per_A3,
         charge_e=charge_e,
         warnings=tuple(warnings),
+        curvature=bend,
     )
+
+
+def _bend_words(bend: Curvature | None) -> list[str]:
+    if bend is None or not bend.significant:
+        return []
+    words = (
+        f"the plot is curved: the activation energy changes by {bend.energy_change_eV:+.2f} +- "
+        f"{bend.energy_change_std_eV:.2f} eV towards the lowest temperature (p = {bend.p_value:.2g}), so an "
+        "extrapolation is unsafe"
+    )
+    return [words]

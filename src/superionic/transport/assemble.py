@@ -12,7 +12,7 @@ from pymatgen.core import Structure
 
 from superionic.errors import TransportInputError
 from superionic.transport.arrhenius import Arrhenius, fit_arrhenius
-from superionic.transport.diffusion import Diffusion
+from superionic.transport.result import Diffusion
 from superionic.transport.schemas import ArrheniusPoint, DiffusionDoc, Interval, TrajectoryDoc
 from superionic.transport.verdicts import Verdict
 

@@ -1,30 +1,28 @@
 """From a trajectory to a diffusivity and a conductivity, each with an error and a verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from superionic.transport.anisotropy import all_parts, isotropic
-from superionic.transport.checks import check_positive
+from superionic.transport.checks import MIN_FRAMES, check_positive
 from superionic.transport.conductivity import nernst_einstein_factor
-from superionic.transport.displacement import Array, HostFrame, collective_coordinate, host_frame, msd_fft, msd_of
+from superionic.transport.curves import msd_curves
+from superionic.transport.displacement import Array, HostFrame, host_frame, msd_fft, msd_of
 from superionic.transport.estimator import (
     Estimate,
-    LagCurves,
     SlopeSamples,
-    Window,
-    WindowSettings,
     collective_estimate,
-    find_window,
-    log_lags,
     sample_slopes,
     tracer_estimate,
 )
 from superionic.transport.hops import Hops, diffusivity_bound, find_hops
 from superionic.transport.integrity import FrameworkIntegrity, IntegritySettings, check_framework
+from superionic.transport.result import UNUSABLE, Cut, Diffusion, widened
 from superionic.transport.verdicts import Verdict
+from superionic.transport.window import LagCurves, Window, WindowSettings, find_window, log_lags
 from superionic.units import A2_PER_PS_IN_CM2_PER_S
 
 MIN_MOBILE = 3
@@ -55,120 +53,6 @@ class DiffusionSettings:
     min_hops: int = 30
 
 
-@dataclass(frozen=True, eq=False)
-class Diffusion:
-    """Transport numbers of one trajectory; every `_std` is the half width of the 68 % interval.
-
-    Values may be used when `verdict` is `ok`. With `not_diffusive` and `too_few_hops` the errors are widened so that
-    they reach both zero and the upper bound, and the bound is what the run has to say.
-
-    Attributes
-    ----------
-    mobile : str
-        Symbol of the mobile species.
-    mobile_count : int
-        Number of mobile ions.
-    charge_e : float
-        Charge per mobile ion in elementary charges.
-    temperature_K, time_step_ps, duration_ps, volume_A3 : float
-        Temperature, time between frames, length of the run analysed, and cell volume.
-    number_density_per_A3 : float
-        Mobile ions per A^3.
-    diffusivity_cm2_per_s, diffusivity_std_cm2_per_s : float
-        Tracer diffusivity in three dimensions.
-    diffusivity_interval68_cm2_per_s, diffusivity_interval95_cm2_per_s : tuple of float
-        Low and high end; never below zero.
-    diffusivity_upper_bound_cm2_per_s : float or None
-        95 % upper bound, where the verdict is `too_few_hops` or (unless the ions run away ballistically)
-        `not_diffusive`.
-    conductivity_S_per_cm, conductivity_std_S_per_cm : float
-        Nernst-Einstein with the tracer diffusivity (Haven ratio 1).
-    conductivity_interval95_S_per_cm : tuple of float
-        Low and high end.
-    diffusivity_axes_cm2_per_s, diffusivity_axes_std_cm2_per_s : numpy.ndarray, (3,)
-        u^T D u along the unit vectors u of a, b and c. In an oblique cell these are not orthogonal.
-    diffusivity_planes_cm2_per_s, diffusivity_planes_std_cm2_per_s : numpy.ndarray, (3,)
-        Mean of D over two orthogonal directions in the planes ab, ac and bc: (tr D - n^T D n) / 2 with n the normal.
-    conductivity_axes_S_per_cm, conductivity_axes_std_S_per_cm : numpy.ndarray, (3,)
-        Nernst-Einstein of the diffusivities along the axes.
-    conductivity_planes_S_per_cm, conductivity_planes_std_S_per_cm : numpy.ndarray, (3,)
-        Nernst-Einstein of the diffusivities in the planes.
-    diffusivity_collective_cm2_per_s, diffusivity_collective_std_cm2_per_s : float or None
-        Charge (collective) diffusivity; None when no error can be given.
-    haven_ratio, haven_ratio_std : float or None
-        Tracer over collective diffusivity; None when not determined (no window, or an error of 100 % and more).
-    n_hops : int
-        Jumps counted over all ions.
-    window_ps : tuple of float
-        First and last lag of the fit, in ps.
-    loglog_slope, loglog_slope_std : float
-        d ln MSD / d ln t in the window, and its standard error. Vibrations pull it below 1 for slow ions.
-    site_loglog_slope, site_loglog_slope_std : float
-        The same for the resting places of the ions, which is what the verdict judges; NaN without jumps.
-    verdict : Verdict
-        Whether the numbers may be used.
-    verdict_reason : str
-        Why, in words.
-    msd_time_ps, msd_tracer_A2, msd_collective_A2, msd_host_A2 : numpy.ndarray, (lags,)
-        All-origin curves for lags up to half of the run: per mobile ion, <|sum_i dr_i|^2> / N, and per host atom
-        (NaN without a host).
-    integrity : FrameworkIntegrity
-        State of the host lattice.
-    """
-
-    mobile: str
-    mobile_count: int
-    charge_e: float
-    temperature_K: float
-    time_step_ps: float
-    duration_ps: float
-    volume_A3: float
-    number_density_per_A3: float
-    diffusivity_cm2_per_s: float
-    diffusivity_std_cm2_per_s: float
-    diffusivity_interval68_cm2_per_s: tuple[float, float]
-    diffusivity_interval95_cm2_per_s: tuple[float, float]
-    diffusivity_upper_bound_cm2_per_s: float | None
-    conductivity_S_per_cm: float
-    conductivity_std_S_per_cm: float
-    conductivity_interval95_S_per_cm: tuple[float, float]
-    diffusivity_axes_cm2_per_s: Array
-    diffusivity_axes_std_cm2_per_s: Array
-    diffusivity_planes_cm2_per_s: Array
-    diffusivity_planes_std_cm2_per_s: Array
-    conductivity_axes_S_per_cm: Array
-    conductivity_axes_std_S_per_cm: Array
-    conductivity_planes_S_per_cm: Array
-    conductivity_planes_std_S_per_cm: Array
-    diffusivity_collective_cm2_per_s: float | None
-    diffusivity_collective_std_cm2_per_s: float | None
-    haven_ratio: float | None
-    haven_ratio_std: float | None
-    n_hops: int
-    window_ps: tuple[float, float]
-    loglog_slope: float
-    loglog_slope_std: float
-    site_loglog_slope: float
-    site_loglog_slope_std: float
-    verdict: Verdict
-    verdict_reason: str
-    msd_time_ps: Array
-    msd_tracer_A2: Array
-    msd_collective_A2: Array
-    msd_host_A2: Array
-    integrity: FrameworkIntegrity
-
-    @property
-    def diffusivity_cm2_per_s_std(self) -> float:
-        """The same as `diffusivity_std_cm2_per_s`."""
-        return self.diffusivity_std_cm2_per_s
-
-    @property
-    def conductivity_S_per_cm_std(self) -> float:  # noqa: N802 (unit suffix)
-        """The same as `conductivity_std_S_per_cm`."""
-        return self.conductivity_std_S_per_cm
-
-
 def analyze_trajectory(
     positions_A: ArrayLike,
     lattice_A: ArrayLike,
@@ -181,6 +65,7 @@ def analyze_trajectory(
     wrapped: bool = False,
     discard_ps: float = 0.0,
     settings: DiffusionSettings | None = None,
+    cut_at_onset: bool = False,
 ) -> Diffusion:
     """Diffusivity, conductivity, anisotropy, Haven ratio and framework check of one NVT trajectory.
 
@@ -210,6 +95,9 @@ def analyze_trajectory(
         Equilibration to drop from the start, in ps.
     settings : DiffusionSettings, optional
         Thresholds and lags.
+    cut_at_onset : bool
+        Where the framework becomes unstable, analyse the time before (less one time block) instead of refusing the
+        run; :attr:`Diffusion.cut` and the reason of the verdict then say so.
 
     Returns
     -------
@@ -223,6 +111,32 @@ def analyze_trajectory(
     """
     settings = settings or DiffusionSettings()
     frame = host_frame(positions_A, lattice_A, species, mobile, time_step_ps, wrapped=wrapped, discard_ps=discard_ps)
+    result = _analyze(frame, mobile, charge_e, temperature_K, settings)
+    return _cut(result, frame, settings) if cut_at_onset else result
+
+
+def _cut(whole: Diffusion, frame: HostFrame, settings: DiffusionSettings) -> Diffusion:
+    """Analyse the time before the onset, if the framework fails and enough is left."""
+    onset_ps = whole.integrity.onset_ps
+    if whole.verdict is not Verdict.FRAMEWORK_UNSTABLE or onset_ps is None:
+        return whole
+    keep = int((onset_ps - whole.duration_ps / settings.integrity.n_blocks) / frame.time_step_ps)
+    if keep < MIN_FRAMES:
+        return whole
+    before = replace(frame, positions_A=frame.positions_A[:keep], drift_A=frame.drift_A[:keep])
+    part = _analyze(before, whole.mobile, whole.charge_e, whole.temperature_K, settings)
+    if part.verdict is Verdict.FRAMEWORK_UNSTABLE:
+        return whole
+    at_ps = keep * frame.time_step_ps
+    reason = (
+        f"{part.verdict_reason}; cut at {at_ps:.4g} of {whole.duration_ps:.4g} ps, because {whole.integrity.reason}"
+    )
+    return replace(part, verdict_reason=reason, cut=Cut(at_ps, whole.integrity))
+
+
+def _analyze(
+    frame: HostFrame, mobile: str, charge_e: float, temperature_K: float, settings: DiffusionSettings
+) -> Diffusion:
     density = len(frame.mobile_index) / frame.volume_A3
     factor = nernst_einstein_factor(density, charge_e, check_positive("temperature_K", temperature_K))
     n_lags = frame.n_frames // 2 + 1
@@ -272,16 +186,9 @@ def _judge(found: _Findings) -> tuple[Verdict, str]:
     return Verdict.OK, f"{found.window.reason}, {n_hops} jumps{checked}"
 
 
-def _widened(estimate: Estimate, bound: float | None) -> Estimate:
-    """Errors of an unusable estimate: they reach zero and the bound, however smooth the curve was."""
-    value = max(estimate.value, 0.0)
-    reach = max(value, (bound or 0.0) - value)
-    return Estimate(value, max(estimate.std, reach), max(estimate.half_width_95, reach))
-
-
 def _upper_bound(found: _Findings, verdict: Verdict) -> float | None:
     """Bound in A^2/ps; None where the number needs none or the motion is faster than diffusion."""
-    if verdict not in {Verdict.TOO_FEW_HOPS, Verdict.NOT_DIFFUSIVE}:
+    if verdict not in UNUSABLE:
         return None
     runs_away = found.window.loglog_slope - 1.0 > max(
         found.settings.window.exponent_tolerance, 2.0 * found.window.loglog_slope_std
@@ -309,8 +216,8 @@ def _judged(found: _Findings) -> tuple[Verdict, str, float | None, list[Estimate
     bound = _upper_bound(found, verdict)
     parts = all_parts(found.frame.lattice_A)
     estimates = [tracer_estimate(found.samples, part, found.hops.n_hops) for part in parts]
-    if verdict in {Verdict.TOO_FEW_HOPS, Verdict.NOT_DIFFUSIVE}:
-        estimates = [_widened(estimate, bound) for estimate in estimates]
+    if verdict in UNUSABLE:
+        estimates = [widened(estimate, bound) for estimate in estimates]
     return verdict, reason, bound, estimates
 
 
@@ -323,7 +230,7 @@ def _report(found: _Findings, mobile: str, charge_e: float, temperature_K: float
     values = cm2 * np.array([estimate.value for estimate in estimates])
     stds = cm2 * np.array([estimate.std for estimate in estimates])
     interval95 = _interval(float(values[0]), cm2 * tracer.half_width_95)
-    times = np.arange(len(found.msd), dtype=np.float64) * frame.time_step_ps
+    curves = msd_curves(frame)
     return Diffusion(
         mobile=mobile,
         mobile_count=len(frame.mobile_index),
@@ -361,9 +268,12 @@ def _report(found: _Findings, mobile: str, charge_e: float, temperature_K: float
         site_loglog_slope_std=window.site_slope_std,
         verdict=verdict,
         verdict_reason=reason,
-        msd_time_ps=times,
+        msd_time_ps=curves.time_ps,
         msd_tracer_A2=found.msd,
-        msd_collective_A2=msd_fft(collective_coordinate(frame))[0, : len(times)],
+        msd_collective_A2=np.trace(curves.collective_A2, axis1=1, axis2=2),
         msd_host_A2=found.integrity.msd_A2,
         integrity=found.integrity,
+        diffusivity_tensor_cm2_per_s=cm2 * found.samples.particles.mean(axis=0),
+        curves=curves,
+        samples=found.samples,
     )

@@ -1,6 +1,7 @@
 """Trajectories on disk: chunked HDF5, written while the run goes on, read back whole or from bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -234,13 +235,65 @@ def read_trajectory(source: str | Path | bytes) -> Trajectory:
     TransportInputError
         If the file does not exist, is truncated or damaged, or is not a superionic trajectory.
     """
+    with _opened(source) as file:
+        return _read(file)
+
+
+def read_header(source: str | Path | bytes) -> Trajectory:
+    """Read everything but the frames of a trajectory.
+
+    Parameters
+    ----------
+    source : path or bytes
+        The file, or its contents.
+
+    Returns
+    -------
+    Trajectory
+        With no frames.
+
+    Raises
+    ------
+    TransportInputError
+        As :func:`read_trajectory`.
+    """
+    with _opened(source) as file:
+        return _read(file, 0)
+
+
+def read_blocks(source: str | Path | bytes) -> Iterator[NDArray[np.float32]]:
+    """Read the positions of a trajectory piece by piece.
+
+    Parameters
+    ----------
+    source : path or bytes
+        The file, or its contents.
+
+    Yields
+    ------
+    numpy.ndarray of float32, (frames, atoms, 3)
+        Up to 500 frames each, in angstrom.
+
+    Raises
+    ------
+    TransportInputError
+        As :func:`read_trajectory`.
+    """
+    with _opened(source) as file:
+        n_frames = _frames_in(file)
+        for start in range(0, n_frames, CHUNK_FRAMES):
+            yield np.asarray(file["positions_A"][start : min(start + CHUNK_FRAMES, n_frames)])
+
+
+@contextmanager
+def _opened(source: str | Path | bytes) -> Iterator[h5py.File]:
     name = "the trajectory in memory" if isinstance(source, bytes) else f"the trajectory {source}"
     if not isinstance(source, bytes) and not Path(source).is_file():
         raise TransportInputError(f"{name} does not exist: check the path.")
     try:
         with h5py.File(BytesIO(source) if isinstance(source, bytes) else Path(source), "r") as file:
             _check_format(file, name)
-            return _read(file)
+            yield file
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise TransportInputError(
             f"{name} cannot be read ({error}): it is truncated, damaged or no HDF5 file. Copy it again or rerun."
@@ -260,8 +313,12 @@ def _check_format(file: h5py.File, name: str) -> None:
         )
 
 
-def _read(file: h5py.File) -> Trajectory:
-    n_frames = min(len(file[key]) for key in ("positions_A", "energies_eV", "temperatures_K"))
+def _frames_in(file: h5py.File) -> int:
+    return min(len(file[key]) for key in ("positions_A", "energies_eV", "temperatures_K"))
+
+
+def _read(file: h5py.File, most_frames: int | None = None) -> Trajectory:
+    n_frames = _frames_in(file) if most_frames is None else most_frames
     positions = np.empty((n_frames, *file["positions_A"].shape[1:]), dtype=np.float32)
     if n_frames:
         file["positions_A"].read_direct(positions, np.s_[:n_frames])

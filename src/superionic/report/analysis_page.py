@@ -1,0 +1,264 @@
+"""The page of ``superionic analyze``: one file about one or several trajectories of a material."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import superionic
+from superionic.documents import CompositionInfo
+from superionic.report.markup import Content, Html, details, join, table, tag, unavailable
+from superionic.report.numbers import interval, significant, with_error
+from superionic.report.shell import grid, html_page, navigation, section, write_page
+from superionic.report.summary import NOTHING, verdict_badge
+from superionic.transport.anisotropy import AXES, PLANES
+from superionic.transport.assemble import fitted_fields
+from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc
+from superionic.transport.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from superionic.report.theme import Chart
+    from superionic.transport.arrhenius import Arrhenius
+    from superionic.transport.replicas import CombinedDiffusion
+    from superionic.transport.result import Diffusion
+    from superionic.transport.study import AnalysedRun, Study
+
+Direction = tuple[float, float, float]
+
+
+def write_analysis_page(study: Study, path: str | Path, directions: Sequence[Direction] = ()) -> Path:
+    """Write the page of a study.
+
+    Parameters
+    ----------
+    study : Study
+        What was analysed.
+    path : str or Path
+        File to write; folders above it are made.
+    directions : sequence of (float, float, float)
+        Lattice directions whose diffusivity is shown as well.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    NotConfiguredError
+        If plotly is not installed.
+    """
+    first = study.runs[0]
+    title = f"{first.diffusion.mobile} in {first.formula}"
+    parts: list[tuple[str, str, Content]] = [("results", "Results", _results(study, directions))]
+    if len(study.points) > 1:
+        parts.append(("arrhenius", "Arrhenius", _arrhenius(study)))
+    parts += [(f"run{k}", _name(run), _run(run, str(k))) for k, run in enumerate(study.runs)]
+    header = tag(
+        "header",
+        tag("h1", title),
+        tag(
+            "p",
+            f"{len(study.runs)} runs · made {datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {superionic.__version__}",
+        ),
+    )
+    links = navigation([(identity, heading) for identity, heading, _ in parts])
+    body = tag("main", *(section(identity, heading, content) for identity, heading, content in parts))
+    footer = tag("footer", tag("p", "Formulas and sources: the methods page 'Ionic transport' of superionic."))
+    return write_page(path, html_page(f"{title}: superionic analyze", header, links, body, footer))
+
+
+def _name(run: AnalysedRun) -> str:
+    more = f" + {len(run.files) - 1}" if len(run.files) > 1 else ""
+    return f"{run.files[0].name}{more}, {run.diffusion.temperature_K:g} K"
+
+
+def _results(study: Study, directions: Sequence[Direction]) -> Html:
+    header = [
+        "Run",
+        "T (K)",
+        "analysed (ps)",
+        "D (cm²/s)",
+        "σ (S/cm)",
+        "95 % of σ",
+        "Haven ratio",
+        "hops",
+        "window (ps)",
+    ]
+    rows: list[list[Content]] = []
+    for point in study.points:
+        for run in point.runs:
+            found = run.diffusion
+            window = "{:.3g} to {:.3g}".format(*found.window_ps)
+            start: list[Content] = [_name(run), f"{found.temperature_K:g}", f"{found.duration_ps:.4g}"]
+            rows.append([*start, *_numbers(found, window)])
+        if point.combined is not None:
+            name = tag("strong", f"{point.combined.n_used} of {point.combined.n_runs} runs together")
+            rows.append([name, f"{point.combined.temperature_K:g}", "", *_numbers(point.combined, "")])
+    note = (
+        "± is the half width of the 68 % interval. σ is Nernst-Einstein with the tracer diffusivity; dividing by the "
+        "Haven ratio includes the correlation between ions. Use no number whose verdict is not ok."
+    )
+    named = [f"[{u:g} {v:g} {w:g}]" for u, v, w in directions]
+    return join(
+        [
+            table([*header, "verdict", "why"], rows, numeric=range(1, 9)),
+            tag("p", note, class_="note"),
+            tag("h3", "D along axes, in planes and along directions (cm²/s)"),
+            table(
+                ["Run", *AXES, *PLANES, *named], [_parts(run, directions) for run in study.runs], numeric=range(1, 12)
+            ),
+        ]
+    )
+
+
+def _numbers(found: Diffusion | CombinedDiffusion, window: str) -> list[Content]:
+    bound = found.diffusivity_upper_bound_cm2_per_s
+    value: Content = with_error(found.diffusivity_cm2_per_s, found.diffusivity_std_cm2_per_s)
+    if bound is not None:
+        value = join([value, tag("small", f"below {significant(bound)} (95 %)")])
+    sigma = with_error(found.conductivity_S_per_cm, found.conductivity_std_S_per_cm)
+    doubtful = found.verdict is not Verdict.OK
+    return [
+        tag("em", value) if doubtful else value,
+        tag("em", sigma) if doubtful else sigma,
+        interval(*found.conductivity_interval95_S_per_cm),
+        NOTHING if found.haven_ratio is None else with_error(found.haven_ratio, found.haven_ratio_std),
+        str(found.n_hops),
+        window,
+        verdict_badge(found.verdict.value),
+        tag("small", found.verdict_reason),
+    ]
+
+
+def _parts(run: AnalysedRun, directions: Sequence[Direction]) -> list[Content]:
+    found = run.diffusion
+    values = [*found.diffusivity_axes_cm2_per_s, *found.diffusivity_planes_cm2_per_s]
+    stds = [*found.diffusivity_axes_std_cm2_per_s, *found.diffusivity_planes_std_cm2_per_s]
+    for direction in directions:
+        estimate = found.diffusivity_along(direction)
+        values.append(estimate.value)
+        stds.append(estimate.std)
+    return [_name(run), *(with_error(float(v), float(s)) for v, s in zip(values, stds, strict=True))]
+
+
+def _run(run: AnalysedRun, identity: str) -> Html:
+    from superionic.report import figures_analysis as figures
+
+    found = run.diffusion
+    whole = found.integrity if found.cut is None else found.cut.integrity
+    charts: list[Chart | None] = [
+        figures.msd_chart(found, identity),
+        figures.exponent_chart(found, identity),
+        figures.direction_chart(found, identity),
+        figures.framework_chart(whole, identity),
+    ]
+    badge = tag("p", verdict_badge(found.verdict.value), " ", found.verdict_reason)
+    notes = tag("ul", *(tag("li", note) for note in run.notes)) if run.notes else None
+    host = None if whole.checked else unavailable(f"framework: {whole.reason}")
+    return join([badge, grid(charts), host, details("Framework, species by species", _host(run)), notes])
+
+
+def _host(run: AnalysedRun) -> Html:
+    found = run.diffusion.integrity if run.diffusion.cut is None else run.diffusion.cut.integrity
+    header = [
+        "Species",
+        "atoms",
+        "state",
+        "displaced",
+        "late MSD exponent",
+        "rms displacement (Å)",
+        "order left",
+        "onset (ps)",
+    ]
+    rows = [
+        [
+            species.species,
+            str(species.count),
+            species.state.value.replace("_", " ") + ("" if species.judged else " (not judged)"),
+            f"{100 * species.fraction_displaced:.0f} %",
+            f"{species.late_exponent:.2f}",
+            f"{species.rms_displacement_A:.2f}",
+            NOTHING if species.order != species.order else f"{100 * species.order:.0f} %",
+            NOTHING if species.onset_ps is None else f"{species.onset_ps:.4g}",
+        ]
+        for species in found.species
+    ]
+    return table(header, rows, numeric=(1, 3, 4, 5, 6, 7))
+
+
+def _arrhenius(study: Study) -> Html:
+    from superionic.report.figures_transport import arrhenius_chart
+
+    chart = arrhenius_chart([_conductivity_doc(study)])
+    why = unavailable(f"Arrhenius fit: {study.no_fit_reason}") if study.fit is None else None
+    return join([why, grid([chart]), None if study.fit is None else _fit_table(study)])
+
+
+def _conductivity_doc(study: Study) -> ConductivityDoc:
+    results = [point.result for point in study.points if point.result.diffusivity_cm2_per_s > 0.0]
+    points = [
+        ArrheniusPoint(
+            temperature_K=found.temperature_K,
+            diffusion_key="",
+            diffusivity_cm2_per_s=found.diffusivity_cm2_per_s,
+            diffusivity_std_cm2_per_s=found.diffusivity_std_cm2_per_s,
+            conductivity_S_per_cm=found.conductivity_S_per_cm,
+            conductivity_std_S_per_cm=found.conductivity_std_S_per_cm,
+            verdict=found.verdict.value,
+            used=found.verdict is Verdict.OK,
+            reason="" if found.verdict is Verdict.OK else found.verdict_reason,
+        )
+        for found in results
+    ]
+    first = study.runs[0]
+    return ConductivityDoc(
+        composition=CompositionInfo(axes={}, label="", formula=first.formula),
+        model_key="",
+        level_of_theory="",
+        mobile=first.diffusion.mobile,
+        points=points,
+        reference_temperature_K=study.reference_temperature_K,
+        **fitted_fields(study.fit, study.reference_temperature_K, study.no_fit_reason, Verdict.TOO_FEW_HOPS.value),
+    )
+
+
+def _fit_table(study: Study) -> Html:
+    fits = [("weighted by the errors", study.fit), ("unweighted, as usual in the literature", study.unweighted)]
+    header = [
+        "Fit",
+        "Ea (eV)",
+        "95 % of Ea (eV)",
+        "D₀ (cm²/s)",
+        f"σ({study.reference_temperature_K:g} K) (S/cm)",
+        "95 %",
+        "points",
+    ]
+    rows = [[name, *_fit_cells(fit, study.reference_temperature_K)] for name, fit in fits if fit is not None]
+    return join([table(header, rows, numeric=range(1, 7)), tag("ul", *(tag("li", text) for text in _remarks(study)))])
+
+
+def _fit_cells(fit: Arrhenius, reference_K: float) -> list[Content]:
+    low, high = fit.activation_energy_interval95_eV
+    sigma = fit.conductivity_at(reference_K)
+    return [
+        with_error(fit.activation_energy_eV, fit.activation_energy_std_eV),
+        f"{low:.3f} to {high:.3f}",
+        significant(fit.prefactor_cm2_per_s),
+        significant(sigma.value),
+        interval(sigma.low, sigma.high),
+        str(len(fit.temperatures_K)),
+    ]
+
+
+def _remarks(study: Study) -> list[str]:
+    if study.fit is None:
+        return []
+    left_out = [f"left out: {point.temperature_K:g} K, {point.reason}" for point in study.fit.excluded]
+    bend, changes = study.fit.curvature, []
+    if bend is not None:
+        change = with_error(bend.energy_change_eV, bend.energy_change_std_eV)
+        changes = [f"curvature: the activation energy changes by {change} eV from hot to cold (p = {bend.p_value:.2g})"]
+    return [*study.fit.warnings, *changes, *left_out]

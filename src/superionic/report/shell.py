@@ -1,0 +1,97 @@
+"""What every page is made of: one HTML file that holds its style, its scripts and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from superionic.errors import NotConfiguredError
+from superionic.report.markup import Content, Html, json_script, tag
+
+if TYPE_CHECKING:
+    from superionic.report.theme import Chart
+
+
+def write_page(path: str | Path, content: str) -> Path:
+    """Write a page in one step; folders above it are made.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # a reader who reloads while it is written must not see half a page
+    partial = target.with_name(target.name + ".part")
+    partial.write_text(content, encoding="utf-8")
+    return partial.replace(target)
+
+
+def html_page(title: str, *body: Content) -> str:
+    """A page around its visible parts.
+
+    Raises
+    ------
+    NotConfiguredError
+        If plotly is not installed.
+    """
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", title),
+        # keeps the browser from asking for an icon
+        tag("link", rel="icon", href="data:,"),
+        tag("style", Html(_resource("style.css"))),
+    )
+    scripts = (tag("script", Html(source)) for source in (plotly_source(), _resource("page.js")))
+    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', *body, *scripts), lang='en')}\n"
+
+
+def section(identity: str, title: str, content: Content) -> Html:
+    """A section with its heading."""
+    return tag("section", tag("h2", title), content, id=identity)
+
+
+def navigation(sections: Sequence[tuple[str, str]]) -> Html:
+    """Links to the sections: identity and title of each."""
+    return tag("nav", *(tag("a", title, href=f"#{identity}") for identity, title in sections))
+
+
+def grid(charts: Sequence[Chart | None]) -> Html:
+    """Figures side by side."""
+    return tag("div", *(card(chart) for chart in charts if chart is not None), class_="grid")
+
+
+def card(chart: Chart) -> Html:
+    """A figure with its caption and its numbers."""
+    figure = tag("div", class_="plot", id=f"plot-{chart.identity}", style=f"height:{chart.height_px}px")
+    image = tag("a", "Image (SVG)", class_="svg", href="#", data_chart=chart.identity)
+    numbers = tag("a", "Data (CSV)", class_="csv", href="#", data_chart=chart.identity) if chart.columns else None
+    caption = tag("figcaption", chart.caption, tag("span", numbers, image, class_="save"))
+    return tag(
+        "figure",
+        tag("h3", chart.title),
+        figure,
+        caption,
+        json_script(f"figure-{chart.identity}", chart.figure.to_json()),
+        json_script(f"data-{chart.identity}", chart.plain_columns()),
+        class_="card wide" if chart.wide else "card",
+        data_figure=chart.identity,
+    )
+
+
+def plotly_source() -> str:
+    """The plotting library that a page carries along."""
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise NotConfiguredError("the page needs plotly: pip install 'superionic[report]'") from error
+    return str(get_plotlyjs())
+
+
+def _resource(name: str) -> str:
+    return files("superionic.report").joinpath(name).read_text(encoding="utf-8")
