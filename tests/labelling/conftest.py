@@ -1,10 +1,17 @@
 """Structures and labels."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
 from superionic.labelling.schemas import LabelDoc
+
+HERE = str(Path(__file__).parent)
+if HERE not in sys.path:  # the tests share vasp_files
+    sys.path.insert(0, HERE)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 
 from superionic.documents import CompositionInfo
-from superionic.errors import InsufficientDataError, NotConfiguredError
+from superionic.errors import InputError, InsufficientDataError, NotConfiguredError
 from superionic.labelling.jobs import LabelSetMaker, ScanStaticMaker, StaticMaker, TeacherStaticMaker
-from superionic.labelling.results import SinglePoint
-from superionic.labelling.schemas import LabelDoc, LabelSetDoc
+from superionic.labelling.results import LabelFailure, SinglePoint
+from superionic.labelling.schemas import LabelDoc, LabelSetDoc, Refusal
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure, ScreeningDoc
 from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
 from superionic.stages import LabelEngine, LabellingSettings
@@ -30,8 +30,10 @@ class ArithmeticMaker(StaticMaker):
 
     def single_point(self, structure):
         shift = structure.frac_coords[0, 0]
+        if shift > 0.45:
+            raise RuntimeError("the machine failed")
         if shift > 0.4:
-            raise RuntimeError("this calculation crashes")
+            raise LabelFailure(Refusal.FROZEN, "no word from the run", folder="node1:/scratch/vasp-1")
         forces = np.zeros((len(structure), 3))
         forces[0, 0] = 100.0 if shift > 0.2 else 0.1
         return SinglePoint(-float(len(structure)), forces, np.zeros((3, 3)))
@@ -129,6 +131,27 @@ def test_too_few_labels_stop_the_composition(store, rock_salt):
         type(maker).collect.original(maker, labels, ["item"] * 5, "arithmetic", "spec", COMPOSITION)
 
 
+def test_a_failed_calculation_is_a_label_with_cause_and_folder_and_is_tried_again(store, rock_salt):
+    job = run_set(store, [0.0, 0.42, 0.01, 0.02, 0.3], rock_salt, min_success_fraction=0.6)
+    ledger = {item.cause: item for item in job.output.resolve(store).refused}
+    assert set(ledger) == {"frozen", "force_too_large"}
+    assert (ledger["frozen"].folder, ledger["frozen"].message) == ("node1:/scratch/vasp-1", "no word from the run")
+    run_set(store, [0.0, 0.42, 0.01, 0.02, 0.3], rock_salt, min_success_fraction=0.6)
+    again = [label for label in outputs(store, LabelDoc) if label.refusal is not None]
+    reused = {label.refusal: label.reused_from is not None for label in again if label.reused_from is not None}
+    assert reused == {Refusal.FORCE_TOO_LARGE: True}, "a run that froze says nothing about the structure"
+    assert [label.refusal for label in again].count(Refusal.FROZEN) == 2
+
+
+def test_labels_of_two_methods_are_not_collected(store, rock_salt, good_label):
+    labels = [good_label, good_label.model_copy(update={"level_of_theory": "fake-vasp stand-in for SCAN (VASP)"})]
+    with pytest.raises(InputError, match="more than one level of theory"):
+        LabelSetMaker.collect.original(LabelSetMaker(), labels, ["a", "b"], "SCAN (VASP)", "spec", COMPOSITION)
+    labels[1] = good_label.model_copy(update={"settings_hash": "other"})
+    with pytest.raises(InputError, match="more than one hash of the settings"):
+        LabelSetMaker.collect.original(LabelSetMaker(), labels, ["a", "b"], "SCAN (VASP)", "spec", COMPOSITION)
+
+
 def test_labels_are_not_computed_twice(store, rock_salt):
     shifts = [0.0, 0.01, 0.02, 0.03, 0.04]
     first = run_set(store, shifts, rock_salt).output.resolve(store)
@@ -181,13 +204,16 @@ def test_a_label_without_a_campaign(store, rock_salt):
     assert other.output.resolve(store).key != label.key
 
 
-def test_scan_engine_says_how_to_rehearse(store, rock_salt):
+def test_scan_engine_without_vasp_says_what_else_there_is(store, rock_salt, monkeypatch, tmp_path):
+    monkeypatch.setenv("ATOMATE2_VASP_CMD", "srun-of-no-machine vasp_std")
+    monkeypatch.chdir(tmp_path)
     call = type(ScanStaticMaker()).make.original
     with pytest.raises(NotConfiguredError, match="teacher-chgnet-r2scan"):
         call(ScanStaticMaker(), rock_salt)
     sampling = SamplingSetDoc(runs=[sampling_doc([rock_salt])], requested=1)
-    with pytest.raises(NotConfiguredError, match="later release"):
+    with pytest.raises(NotConfiguredError, match="ATOMATE2_VASP_CMD"):
         LabelSetMaker.make.original(LabelSetMaker(), sampling)
+    assert list(tmp_path.iterdir()) == [], "no folder is left of what never ran"
     assert LabelSetMaker().settings.engine is LabelEngine.VASP_SCAN
 
 

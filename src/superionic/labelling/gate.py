@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from superionic.labelling.arrays import numbers, same_structure
+from superionic.labelling.scan import STAND_IN
 from superionic.labelling.schemas import Refusal
+from superionic.labelling.vasp_calculation import is_task, read_task
+from superionic.labelling.vasp_gate import ase_stress, judge_calculation, rehearsal
 from superionic.stages import LabellingSettings
 
-POSITION_TOLERANCE_A = 1e-3
-"""A single point that moved an atom or a cell vector further than this is not of the structure asked for."""
+__all__ = ["check_label", "same_structure"]
+
 STRESS_SHAPE = (3, 3)
 
 
@@ -28,13 +31,15 @@ def check_label(
 
     Parameters
     ----------
-    label : LabelDoc or mapping or object
-        Must offer `energy_eV`, `forces_eV_per_A` (n_atoms, 3), `stress_eV_per_A3` (3, 3), `structure` and
+    label : LabelDoc or mapping or TaskDoc
+        A label, or a parsed VASP calculation (emmet's task document, or the same as plain data). A label must
+        offer `energy_eV`, `forces_eV_per_A` (n_atoms, 3), `stress_eV_per_A3` (3, 3), `structure` and
         `level_of_theory`, as attributes or keys; `converged`, where there is one, must be true.
     settings : LabellingSettings, optional
         Bounds of forces and stresses; the defaults if left out.
     structure : Structure, optional
-        The structure that was to be labelled; compared with the label's own.
+        The structure that was to be labelled; compared with the label's own, order of the atoms included. A task
+        document may have it in VASP's order, too.
     level_of_theory : str, optional
         The level of theory that was asked for.
 
@@ -43,8 +48,31 @@ def check_label(
     Refusal or None
         The first reason to refuse the label; None if it is admitted.
     """
-    problem = _data_problem(label) or _mismatch(label, structure, level_of_theory)
-    return problem or _excess(label, settings or LabellingSettings())
+    settings = settings or LabellingSettings()
+    if is_task(label):
+        return _check_task(label, settings, structure, level_of_theory)
+    problem = _data_problem(label) or _mismatch(label, structure, level_of_theory) or _stand_in(label, settings)
+    return problem or _excess(label, settings)
+
+
+def _check_task(
+    task: Any,  # noqa: ANN401
+    settings: LabellingSettings,
+    structure: Structure | None,
+    level: str | None,
+) -> Refusal | None:
+    found = read_task(task)
+    problem = judge_calculation(found, settings, structure, level)
+    if problem is not None:
+        return problem[0]
+    label = {"forces_eV_per_A": found.forces_eV_per_A, "stress_eV_per_A3": ase_stress(found)}
+    return _excess(label, settings)
+
+
+def _stand_in(label: Any, settings: LabellingSettings) -> Refusal | None:  # noqa: ANN401
+    """A label of the VASP stand-in carries its name; only a rehearsal admits it."""
+    named = str(_read(label, "level_of_theory", "")).startswith(STAND_IN)
+    return Refusal.STAND_IN if named and not rehearsal(settings) else None
 
 
 def _data_problem(label: Any) -> Refusal | None:  # noqa: ANN401
@@ -54,9 +82,9 @@ def _data_problem(label: Any) -> Refusal | None:  # noqa: ANN401
     own = _read(label, "structure")
     if own is None:
         return Refusal.MISSING_DATA
-    energy = _numbers(_read(label, "energy_eV"), ())
-    forces = _numbers(_read(label, "forces_eV_per_A"), (len(own), 3))
-    stress = _numbers(_read(label, "stress_eV_per_A3"), STRESS_SHAPE)
+    energy = numbers(_read(label, "energy_eV"), ())
+    forces = numbers(_read(label, "forces_eV_per_A"), (len(own), 3))
+    stress = numbers(_read(label, "stress_eV_per_A3"), STRESS_SHAPE)
     if energy is None or forces is None or stress is None:
         return Refusal.MISSING_DATA
     finite = all(np.isfinite(values).all() for values in (energy, forces, stress))
@@ -81,27 +109,5 @@ def _excess(label: Any, bounds: LabellingSettings) -> Refusal | None:  # noqa: A
     return None
 
 
-def same_structure(first: Structure, second: Structure) -> bool:
-    """Whether two structures have the same atoms in the same order at the same places, up to lattice translations."""
-    if len(first) != len(second) or [s.specie.symbol for s in first] != [s.specie.symbol for s in second]:
-        return False
-    if not np.allclose(first.lattice.matrix, second.lattice.matrix, rtol=0.0, atol=POSITION_TOLERANCE_A):
-        return False
-    moved = first.frac_coords - second.frac_coords
-    moved_A = (moved - np.round(moved)) @ first.lattice.matrix
-    return bool(np.abs(moved_A).max() <= POSITION_TOLERANCE_A)
-
-
 def _read(label: Any, name: str, default: Any = None) -> Any:  # noqa: ANN401
     return label.get(name, default) if isinstance(label, Mapping) else getattr(label, name, default)
-
-
-def _numbers(value: Any, shape: tuple[int, ...] | None) -> NDArray[np.float64] | None:  # noqa: ANN401
-    """The value as real numbers of the given shape; None if it is anything else."""
-    if value is None or isinstance(value, bool | str):
-        return None
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        return None
-    return array if array.shape == shape else None

@@ -3,151 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobflow import Maker, Response
 from pymatgen.core import Structure
 
-from superionic.database.fanout import fetch, fetch_named, replace_by
+from superionic.database.fanout import replace_by
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import BaseDoc, CompositionInfo
-from superionic.errors import InsufficientDataError
+from superionic.errors import InputError, InsufficientDataError
 from superionic.labelling import scan, teacher
-from superionic.labelling.gate import check_label
+from superionic.labelling.cp2k_jobs import Cp2kStaticMaker
 from superionic.labelling.results import SinglePoint
 from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel
+from superionic.labelling.static_jobs import StaticMaker
+from superionic.labelling.vasp import scan_single_point
+from superionic.labelling.vasp_configuration import require_command
+from superionic.labelling.vasp_gate import rehearsal
 from superionic.potentials.schemas import RelaxedSetDoc
-from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
+from superionic.sampling.schemas import SamplingSetDoc
 from superionic.stages import LabelEngine, LabellingSettings
 
 JOB_FAILED = "the job failed; its traceback is in the launchpad or log"
-
-
-@dataclass
-class StaticMaker(Maker):
-    """Base of the Makers that label one structure; subclasses say with what.
-
-    Parameters
-    ----------
-    name : str
-        Name of the job.
-    settings : LabellingSettings
-        Bounds of the gate.
-    device : str
-        Torch device, for engines that use one.
-    """
-
-    name: str = "label"
-    settings: LabellingSettings = field(default_factory=LabellingSettings)
-    device: str = "cpu"
-
-    @property
-    def level_of_theory(self) -> str:
-        """Method of the labels; a teacher potential is named as such."""
-        raise NotImplementedError
-
-    def single_point(self, structure: Structure) -> SinglePoint:
-        """Energy, forces and stress of a structure."""
-        raise NotImplementedError
-
-    def require(self) -> None:
-        """Raise NotConfiguredError if the engine cannot run at all, before any job is made."""
-
-    @stage_job(output_schema=LabelDoc)
-    def make(
-        self,
-        structure: Structure,
-        parent: BaseDoc | None = None,
-        parent_id: str = "",
-        frame_index: int | None = None,
-        spec_key: str = "",
-        composition: CompositionInfo | None = None,
-    ) -> LabelDoc:
-        """Label one structure.
-
-        Parameters
-        ----------
-        structure : Structure
-            Ordered structure.
-        parent : BaseDoc, optional
-            The document that the structure comes from.
-        parent_id : str
-            Identity of the parent ordering, for splits that do not leak.
-        frame_index : int, optional
-            Position of the structure in its document.
-        spec_key : str
-            Key of the campaign's spec.
-        composition : CompositionInfo, optional
-            Grid point.
-
-        Returns
-        -------
-        LabelDoc
-            Also if the gate refuses it; see `accepted` and `refusal`.
-        """
-        return self._label(structure, parent, parent_id, frame_index, spec_key, composition)
-
-    @stage_job(output_schema=LabelDoc)
-    def make_frame(self, run: SamplingDoc | str, frame: int) -> LabelDoc:
-        """Label one frame of a sampling run, given by the run's document or its key."""
-        document = fetch(run, SamplingDoc)
-        where = document.spec_key, document.composition
-        return self._label(document.frames[frame], document, document.parent_id, frame, *where)
-
-    @stage_job(output_schema=LabelDoc)
-    def make_relaxed(self, schema_name: str, key: str, index: int) -> LabelDoc:
-        """Label one relaxed structure of a stored document that has a list `relaxed`."""
-        document = fetch_named(schema_name, key)
-        structure = document.relaxed[index].structure
-        return self._label(structure, document, f"{key}:{index}", index, document.spec_key, document.composition)
-
-    def _label(
-        self,
-        structure: Structure,
-        parent: BaseDoc | None,
-        parent_id: str,
-        index: int | None,
-        spec_key: str,
-        composition: CompositionInfo | None,
-    ) -> LabelDoc:
-        bounds = [self.settings.max_force_eV_per_A, self.settings.max_stress_eV_per_A3]
-        species = [site.specie.symbol for site in structure]
-        return produce(
-            LabelDoc,
-            lambda: self._judged(structure, parent_id, index),
-            parents=[parent] if parent is not None else [],
-            settings=[
-                self.level_of_theory,
-                bounds,
-                parent_id,
-                index,
-                species,
-                structure.lattice.matrix,
-                structure.frac_coords,
-            ],
-            spec_key=spec_key,
-            composition=composition,
-            device=self.device,
-        )
-
-    def _judged(self, structure: Structure, parent_id: str, index: int | None) -> LabelDoc:
-        """The label with the verdict of the gate."""
-        result = self.single_point(structure)
-        label = LabelDoc(
-            structure=structure,
-            energy_eV=result.energy_eV,
-            forces_eV_per_A=result.forces_eV_per_A.tolist(),
-            stress_eV_per_A3=result.stress_eV_per_A3.tolist(),
-            level_of_theory=self.level_of_theory,
-            accepted=False,
-            parent_id=parent_id,
-            frame_index=index,
-        )
-        refusal = check_label(label, settings=self.settings, structure=structure, level_of_theory=self.level_of_theory)
-        return label.model_copy(update={"accepted": refusal is None, "refusal": refusal})
 
 
 @dataclass
@@ -166,24 +46,41 @@ class TeacherStaticMaker(StaticMaker):
 
 @dataclass
 class ScanStaticMaker(StaticMaker):
-    """Label one structure with VASP-SCAN; in this release it raises NotConfiguredError."""
+    """Label one structure with VASP-SCAN through atomate2 and custodian.
+
+    The command and the POTCARs are atomate2's and pymatgen's usual settings (``ATOMATE2_VASP_CMD``,
+    ``PMG_VASP_PSP_DIR``); everything else is in ``settings.vasp``.
+    """
 
     @property
     def level_of_theory(self) -> str:
-        """VASP with the SCAN functional."""
-        return scan.LEVEL_OF_THEORY
+        """VASP with its functional; a label of the stand-in is renamed when its output is read."""
+        return scan.level_of_theory(self.settings.vasp, stand_in=rehearsal(self.settings))
+
+    @property
+    def settings_hash(self) -> str:
+        """Hash of the label-defining settings."""
+        return scan.settings_hash(self.settings.vasp)
 
     def require(self) -> None:
-        """Raise NotConfiguredError: this release has no VASP engine."""
-        scan.require_vasp()
+        """Check the VASP command."""
+        scan.level_of_theory(self.settings.vasp)
+        require_command()
+
+    def require_elements(self, elements: Collection[str]) -> None:
+        """Check that functional, spin and POTCARs are decided."""
+        scan.level_of_theory(self.settings.vasp)
+        scan.spin_of(self.settings.vasp, elements)
+        scan.potcar_symbols(self.settings.vasp, sorted(elements))
 
     def single_point(self, structure: Structure) -> SinglePoint:
         """Energy, forces and stress by VASP-SCAN."""
-        return scan.scan_single_point(structure)
+        return scan_single_point(structure, self.settings)
 
 
 ENGINES: dict[LabelEngine, type[StaticMaker]] = {
     LabelEngine.VASP_SCAN: ScanStaticMaker,
+    LabelEngine.CP2K_SCAN: Cp2kStaticMaker,
     LabelEngine.TEACHER_CHGNET_R2SCAN: TeacherStaticMaker,
 }
 
@@ -262,7 +159,7 @@ class LabelSetMaker(Maker):
         items : list of str
             What each of them is, for the ledger.
         level_of_theory : str
-            Level of theory of all labels.
+            Level of theory that was asked for.
         spec_key : str
             Key of the campaign's spec.
         composition : CompositionInfo, optional
@@ -272,21 +169,25 @@ class LabelSetMaker(Maker):
         ------
         InsufficientDataError
             If fewer labels were accepted than the settings ask for; the message names the causes.
+        InputError
+            If the accepted labels are of several methods.
         """
         accepted = [label for label in labels if label is not None and label.accepted]
         refused = _ledger(labels, items)
         self._require_enough(len(accepted), refused, composition)
+        level = common("level of theory", [label.level_of_theory for label in accepted])
         return produce(
             LabelSetDoc,
             lambda: LabelSetDoc(
                 labels=accepted,
                 label_keys=[label.key for label in accepted],
                 requested=len(labels),
-                level_of_theory=level_of_theory,
+                level_of_theory=level,
+                settings_hash=common("hash of the settings", [label.settings_hash for label in accepted]),
                 refused=refused,
             ),
             parents=accepted,
-            settings=[level_of_theory, refused],
+            settings=[level_of_theory, [{"item": label.item, "cause": label.cause} for label in refused]],
             spec_key=spec_key,
             composition=composition,
             device=self.device,
@@ -313,11 +214,29 @@ class LabelSetMaker(Maker):
             f"{cause}: {count}" for cause, count in Counter(item.cause for item in refused).most_common()
         )
         where = f" of {composition.label}" if composition is not None else ""
+        example = next((f", e.g. in {item.folder}" for item in refused if item.folder), "")
         raise InsufficientDataError(
             f"only {n_accepted} of {total} labels{where} were accepted, labelling.min_success_fraction asks for "
-            f"{self.settings.min_success_fraction:g} ({causes or 'nothing to label'}). Mend the cause and run "
+            f"{self.settings.min_success_fraction:g} ({causes or 'nothing to label'}{example}). Mend the cause and run "
             "again, or lower min_success_fraction"
         )
+
+
+def common(what: str, values: Sequence[str]) -> str:
+    """The value that all labels share.
+
+    Raises
+    ------
+    InputError
+        If there are several: such labels must not be mixed.
+    """
+    found = sorted(set(values))
+    if len(found) > 1:
+        raise InputError(
+            f"the labels of one composition have more than one {what} ({'; '.join(found)}); energies of different "
+            "methods must not be mixed: label all structures with one program and one set of inputs"
+        )
+    return found[0]
 
 
 def _ledger(labels: Sequence[LabelDoc | None], items: Sequence[str]) -> list[RefusedLabel]:
@@ -326,5 +245,6 @@ def _ledger(labels: Sequence[LabelDoc | None], items: Sequence[str]) -> list[Ref
         if label is None:
             refused.append(RefusedLabel(item=item, cause=JOB_FAILED))
         elif not label.accepted:
-            refused.append(RefusedLabel(item=label.key, cause=str(label.refusal or "refused")))
+            folder = label.calculation.folder if label.calculation else ""
+            refused.append(RefusedLabel(item=label.key, cause=str(label.refusal), folder=folder, message=label.message))
     return refused
