@@ -120,7 +120,9 @@ def main() -> None:
             if len(known) > 1:
                 print(row(tool, model, known), flush=True)
     if not options.quick:
-        print(f"goals of superionic (bias < 3 %, 68 % interval 0.58 to 0.78, 95 % >= 0.90): {'met' if good else 'MISSED'}")
+        print(
+            f"goals of superionic (bias < 3 %, 68 % interval 0.58 to 0.78, 95 % >= 0.90): {'met' if good else 'MISSED'}"
+        )
         sys.exit(0 if good else 1)
 
 

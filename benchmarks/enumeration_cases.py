@@ -270,9 +270,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=2)
     parser.add_argument("--listed", type=int, default=LISTED)
     parser.add_argument("--spec")
+    parser.add_argument("--cpu-limit", type=int)
     options = parser.parse_args()
     limit = MEMORY_LIMIT_GB * 2**30
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if options.cpu_limit is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (options.cpu_limit, options.cpu_limit + 5))
     build, supercell = CASES.get(options.case, (lambda: None, None))
     run = TOOLS[options.tool](build(), supercell, options)
     wall, cpu = time.perf_counter(), time.process_time()

@@ -64,7 +64,8 @@ def show(store: JobStore, key: str, folder: Path) -> None:
             f"{doc.freeze_K:g} K, {doc.verdict.value}"
         )
     for doc in documents(store, MonteCarloDoc, key):
-        print(f"all replicas: {doc.verdict.value}, R = {doc.r_hat}, {doc.n_atoms} atoms")
+        agreement = "" if doc.r_hat is None else f", R = {doc.r_hat:.3f}"
+        print(f"all replicas: {doc.verdict.value}{agreement}, {doc.n_atoms} atoms")
     folder.mkdir(parents=True, exist_ok=True)
     for number, doc in enumerate(documents(store, MonteCarloSnapshotDoc, key)):
         to_atoms(doc.relaxed[0].structure).write(folder / f"snapshot_{number}.xyz", format="extxyz")

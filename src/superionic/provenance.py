@@ -17,12 +17,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 KEY_LENGTH = 32
 SIGNIFICANT_DIGITS = 12
-RECORDED_PACKAGES = ("superionic", "numpy", "pymatgen", "ase", "jobflow", "FireWorks", "mace-torch", "torch", "chgnet")
+RECORDED_PACKAGES = (
+    "superionic",
+    "numpy",
+    "pymatgen",
+    "ase",
+    "jobflow",
+    "FireWorks",
+    "mace-torch",
+    "torch",
+    "chgnet",
+    "icet",
+)
 
 
 def content_key(content: Any) -> str:  # noqa: ANN401 (anything that canonical() knows)
@@ -83,6 +95,12 @@ def derived_seed(seed: int, *labels: object) -> int:
 
 def software_versions() -> dict[str, str]:
     """Versions of superionic and of the packages that shape its numbers; absent ones are left out."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Looked up once per process: it reads files, and every document needs it."""
     found = {"python": platform.python_version()}
     for package in RECORDED_PACKAGES:
         try:

@@ -10,6 +10,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from superionic.supercell_choice import SupercellChoice
+
 
 class StageSettings(BaseModel):
     """Base of all stage settings: frozen, strict about unknown keys, storable in a job.
@@ -76,27 +78,10 @@ class LearningRateSchedule(StrEnum):
     EXPONENTIAL = "exponential"
 
 
-IntegerRow = tuple[int, int, int]
-Supercell = IntegerRow | tuple[IntegerRow, IntegerRow, IntegerRow]
-"""Three positive integers, or the rows of an integer matrix in units of the host cell's vectors."""
-AUTO = "auto"
-LARGEST_UP_TO = 64
-SUPERCELLS_SYNTAX = (
-    "give a list of supercells such as [[1, 1, 1], [1, 1, 2]] (each three integers or the three rows of an integer "
-    "matrix), the word auto, or {up_to: 4}"
-)
-
-
-class UpTo(StageSettings):
-    """All symmetry-distinct supercells up to a size."""
-
-    up_to: int = Field(ge=1, le=LARGEST_UP_TO, description="largest number of host cells in a supercell")
-
-
 class OrderingSettings(StageSettings):
     """Enumeration of symmetry-distinct orderings."""
 
-    supercells: list[Supercell] | Literal["auto"] | UpTo = Field(
+    supercells: SupercellChoice = Field(
         default=[(1, 1, 1), (1, 1, 2), (1, 2, 2)],
         description="supercells of the host cell that are enumerated and pooled: a list of [a, b, c] or 3x3 integer "
         "matrices; auto for the fewest host cells that hold a composition exactly, in their most compact shape; or "
@@ -109,43 +94,6 @@ class OrderingSettings(StageSettings):
         None, ge=1, description="largest number of decorations per charge pattern; default: shared out evenly"
     )
     merge_equal_orbits: bool = Field(True, description="orbits with equal species and occupancies share one pool")
-
-    @field_validator("supercells", mode="before")
-    @classmethod
-    def _readable_supercells(cls, value: Any) -> Any:  # noqa: ANN401 (whatever the YAML holds)
-        """Say in one sentence what is wrong, where a union of types would give one complaint per type."""
-        if isinstance(value, UpTo) or value == AUTO:
-            return value
-        if isinstance(value, dict):
-            number = value.get("up_to")
-            if set(value) != {"up_to"} or not isinstance(number, int) or not 1 <= number <= LARGEST_UP_TO:
-                raise ValueError(f"{value!r} is not {{up_to: n}} with n from 1 to {LARGEST_UP_TO}; {SUPERCELLS_SYNTAX}")
-            return UpTo(up_to=number)
-        if not isinstance(value, list | tuple) or not value:
-            raise ValueError(f"{value!r} is not usable; {SUPERCELLS_SYNTAX}")
-        return [_supercell(item) for item in value]
-
-
-def _supercell(value: Any) -> Supercell:  # noqa: ANN401 (whatever the YAML holds)
-    """Check one supercell of a list."""
-    given: list[Any] = list(value) if _is_triple(value) else []
-    if given and all(_is_integer(n) and n > 0 for n in given):
-        return given[0], given[1], given[2]
-    if given and all(_is_triple(row) and all(map(_is_integer, row)) for row in given):
-        a, b, c = ((row[0], row[1], row[2]) for row in given)
-        volume = sum(a[i] * (b[i - 2] * c[i - 1] - b[i - 1] * c[i - 2]) for i in range(3))
-        if volume > 0:
-            return a, b, c
-        raise ValueError(f"{value!r} has the determinant {volume}: it must be positive; exchange two rows if negative")
-    raise ValueError(f"{value!r} is neither three positive integers nor a 3x3 integer matrix; {SUPERCELLS_SYNTAX}")
-
-
-def _is_triple(value: Any) -> bool:  # noqa: ANN401 (whatever the YAML holds)
-    return isinstance(value, list | tuple) and len(value) == 3  # noqa: PLR2004 (dimensions)
-
-
-def _is_integer(value: Any) -> bool:  # noqa: ANN401 (whatever the YAML holds)
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 class RelaxSettings(StageSettings):
@@ -403,7 +351,7 @@ class MonteCarloEnergy(StrEnum):
 class MonteCarloSettings(StageSettings):
     """Monte Carlo of orderings in large supercells; the paper states only 4x4x4 cells, all else is our choice."""
 
-    compositions: list[dict[str, float | str]] = Field(default=[], description="grid points to run; empty means all")
+    compositions: list[dict[str, float | str]] = Field(default=[], description="grid points; empty: all disordered")
     supercell: tuple[int, int, int] = Field((4, 4, 4), description="Monte Carlo supercell of the primitive host cell")
     energy: MonteCarloEnergy = Field(
         MonteCarloEnergy.CLUSTER_EXPANSION, description="energy model; potential is for small cells (our choice)"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from superionic.cli.enumerate import _static_energies
 from superionic.cli.main import app
 from superionic.errors import InputError
 from superionic.ordering import enumerate_orderings
@@ -103,6 +104,21 @@ def test_settings_reach_the_enumeration():
     assert composition["settings"]["seed"] == derived_seed(4, "ordering", "x=0.5,y=0.5")
     per_orbit = as_json(SPEC, "--at", "x=1,y=1", "--per-orbit")["compositions"][0]
     assert per_orbit["count_raw"] == 16
+
+
+@pytest.mark.integration
+def test_a_potential_ranks_the_decorations():
+    options = ("--at", "x=0.5,y=1", "--per-orbit", "--seed", 1)
+    (ranked,) = as_json(SPEC, *options, "--max", 2, "--per-pattern", 1, "--rank", "superionic-mini")["compositions"]
+    cell = grid_cell(ElectrolyteSpec.from_file(SPEC), ElectrolyteSpec.from_file(SPEC).point({"x": 0.5, "y": 1}))
+    seed = derived_seed(1, "ordering", "x=0.5,y=1")
+    energies = _static_energies("superionic-mini")
+    call = {"max_orderings": 2, "per_pattern": 1, "merge_equal_orbits": False, "seed": seed}
+    found = enumerate_orderings(cell.structure, **call, decorations="ranked", energy_function=energies)
+    others = enumerate_orderings(cell.structure, **(call | {"per_pattern": 20, "max_orderings": 20}))
+    assert [row["multiplicity"] for row in ranked["orderings"]] == found.multiplicities.tolist()
+    assert energies(found.structures[:1])[0] < min(energies(others.structures)) + 1e-9
+    assert "the given energy function" in ranked["tie_rule"]
 
 
 def test_a_cif_needs_charges_and_realisable_occupancies(cif):

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from superionic.errors import SpecError
+from superionic.errors import OrderingError, SpecError
 from superionic.flows import CampaignMaker, MobileSpecies, MonteCarloFlowMaker
-from superionic.flows.montecarlo import montecarlo_points, primitive_host
+from superionic.flows.montecarlo import montecarlo_cells, primitive_host
+from superionic.flows.plan import plan_campaign
 from superionic.flows.stages import Category
-from superionic.ordering.composition import grid_cell
+from superionic.ordering.composition import grid_cell, grid_cells
 from superionic.sampling.montecarlo_jobs import MonteCarloMaker
 from superionic.spec import ElectrolyteSpec
 from superionic.spec_io import read_yaml
@@ -89,7 +90,7 @@ def test_monte_carlo_documents_are_filed_apart_from_those_of_the_enumeration(spe
 def test_a_campaign_has_the_branch_behind_its_model_only_if_it_is_asked_for():
     data, _ = read_yaml(QUICKSTART)
     plain = ElectrolyteSpec.from_data(dict(data))
-    assert montecarlo_points(plain) == []
+    assert montecarlo_cells(plain, grid_cells(plain)) == []
     assert not any(kind.startswith("monte carlo") for kind in kinds(CampaignMaker().make(plain)))
     asked = ElectrolyteSpec.from_data({**data, "montecarlo": {"compositions": [{"x": 0.5, "y": 0.5}]}})
     assert asked.key != plain.key
@@ -100,6 +101,23 @@ def test_a_campaign_has_the_branch_behind_its_model_only_if_it_is_asked_for():
     model = next(job for job, _ in flow.iterflow() if job.name.startswith("train: ") and " on " not in job.name)
     snapshots = [job for job, _ in branch.iterflow() if job.name.startswith("snapshot")]
     assert {job.function_args[1].uuid for job in snapshots} == {model.uuid}
+
+
+def test_all_disordered_compositions_are_sampled_if_none_is_listed(spec):
+    cells = grid_cells(spec)
+    assert [cell.info.label for cell in cells if cell.structure.is_ordered] == ["x=3"]
+    assert [cell.info.label for cell in montecarlo_cells(spec, cells)] == ["x=0", "x=2"]
+    (ordered,) = [cell for cell in cells if cell.structure.is_ordered]
+    with pytest.raises(OrderingError, match="nothing to sample"):
+        MonteCarloFlowMaker(settings=spec.montecarlo).make(ordered.structure)
+
+
+def test_the_plan_counts_monte_carlo(spec):
+    stage = plan_campaign(spec).stages[-1]
+    assert stage.stage == "monte carlo"
+    assert stage.work == "4 Monte Carlo replicas, 4 snapshots, 16 MD runs"
+    data, _ = read_yaml(QUICKSTART)
+    assert plan_campaign(ElectrolyteSpec.from_data(dict(data))).stages[-1].stage == "transport"
 
 
 def test_compositions_must_be_on_the_grid():

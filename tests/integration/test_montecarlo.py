@@ -3,13 +3,27 @@
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase.io import read
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
+from pymatgen.core import Lattice, Structure
 
 from superionic.database.stores import job_store, mongo_database, open_database
+from superionic.documents import Blob
+from superionic.flows import MobileSpecies, MonteCarloFlowMaker
+from superionic.ordering.composition import grid_cell
+from superionic.ordering.montecarlo_checkpoint import CheckpointFile
+from superionic.potentials.registry import foundation_path, foundation_ref
+from superionic.spec import ElectrolyteSpec
+from superionic.stages import MonteCarloSettings, RelaxSettings, TransportSettings
+from superionic.training.schemas import ModelDoc
+from superionic.transport.schemas import ConductivityDoc, TrajectoryDoc
 
 pytest.importorskip("icet", reason="pip install 'superionic[montecarlo]'")
 pytestmark = pytest.mark.integration
@@ -108,3 +122,113 @@ def test_a_second_run_computes_nothing(folder):
     assert again.returncode == 0
     assert sorted((row["uuid"], row["output"]["key"]) for row in outputs(folder)) == before
     assert again.stdout == (folder / "first.txt").read_text()
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from pymatgen.core import Structure
+from superionic.ordering.cell import DisorderedCell, ReferenceCell
+from superionic.ordering.montecarlo import AnnealingSchedule, run_monte_carlo
+from superionic.ordering.montecarlo_checkpoint import CheckpointFile
+from superionic.ordering.montecarlo_energy import EwaldEnergy, WeightedSum
+
+host = Structure.from_file(sys.argv[1])
+cell = DisorderedCell.of(ReferenceCell.of(host, merge_equal_orbits=True, symprec_A=0.01), (2, 2, 2))
+checkpoint = CheckpointFile(Path(sys.argv[2]), "fingerprint", interval_s=0.0)
+
+def keep(state):
+    checkpoint.keep(state)
+    time.sleep(float(sys.argv[3]))
+
+run_monte_carlo(
+    cell,
+    WeightedSum([(0.02, EwaldEnergy(cell))]),
+    AnnealingSchedule(3000, 900, 5, 20, 100, 400),
+    seed=3,
+    resume=checkpoint.load(),
+    on_checkpoint=keep,
+)
+"""
+
+
+def test_a_run_killed_with_signal_9_ends_like_one_that_was_not(tmp_path):
+    host = grid_cell(ElectrolyteSpec.from_file(SPEC), ElectrolyteSpec.from_file(SPEC).point({"x": 2})).structure
+    host.to(str(tmp_path / "host.json"))
+
+    def command(name, pause_s):
+        return [sys.executable, "-c", WORKER, str(tmp_path / "host.json"), str(tmp_path / name), str(pause_s)]
+
+    subprocess.run(command("whole.npz", 0), check=True)
+    whole = CheckpointFile(tmp_path / "whole.npz", "fingerprint").load()
+    broken = CheckpointFile(tmp_path / "broken.npz", "fingerprint")
+    for least in (60, 200):
+        process = subprocess.Popen(command("broken.npz", 0.3))
+        while (state := broken.load()) is None or state.n_done < least:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+    assert broken.load().n_done < 600
+    subprocess.run(command("broken.npz", 0), check=True)
+    ended = broken.load()
+    assert ended.n_done == whole.n_done == 600
+    for name in ("energies_eV", "accepted", "labels", "kept_labels"):
+        assert np.array_equal(getattr(ended, name), getattr(whole, name)), name
+
+
+def test_snapshots_run_md_and_give_a_conductivity(tmp_path, monkeypatch):
+    """The whole branch of a campaign behind its model; the model is superionic-mini under another name."""
+    monkeypatch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    potential = foundation_ref("superionic-mini")
+    model = ModelDoc(
+        key="model",
+        potential=potential,
+        mode="naive",
+        foundation=potential,
+        n_train=0,
+        command=[],
+        requested={},
+        effective={},
+        epochs_run=0,
+        best_epoch=0,
+        stopped_early=False,
+        history=[],
+        errors=[],
+        elements=["Li", "In", "Br"],
+        label_level_of_theory=potential.level_of_theory,
+        model_blob=Blob.from_bytes(foundation_path("superionic-mini").read_bytes(), "application/x-torch"),
+    )
+    host = Structure.from_spacegroup(
+        "C2/m",
+        Lattice.monoclinic(6.90, 11.93, 6.84, 109.8),
+        ["In3+", {"Li+": 0.75}, {"Li+": 0.75}, "Br-", "Br-"],
+        [[0, 0, 0], [0, 0.335, 0], [0, 0.163, 0.5], [0.246, 0, 0.763], [0.244, 0.160, 0.241]],
+    )
+    settings = MonteCarloSettings(
+        supercell=(1, 1, 2),
+        energy="potential",
+        temperatures=1,
+        equilibration_sweeps=5,
+        production_sweeps=40,
+        replicas=2,
+        snapshots_per_replica=1,
+        snapshot_relax=RelaxSettings(max_steps=3),
+    )
+    transport = TransportSettings(temperatures_K=[900.0], time_ps=0.3, discard_ps=0.1, time_step_fs=2, stride_fs=10)
+    flow = MonteCarloFlowMaker(
+        settings=settings, foundation="superionic-mini", transport=transport, mobile=MobileSpecies("Li", 1.0)
+    ).make(host, model)
+    store = JobStore(MemoryStore(), additional_stores={name: MemoryStore() for name in ("data", "trajectories")})
+    found = [out[max(out)].output for out in run_locally(flow, store=store, ensure_success=True).values()]
+    kinds = Counter(type(document).__name__ for document in found)
+    assert kinds["MonteCarloRunDoc"] == kinds["MonteCarloSnapshotDoc"] == 2
+    assert kinds["TrajectoryDoc"] == kinds["DiffusionDoc"] == 2
+    runs = [document for document in found if isinstance(document, TrajectoryDoc)]
+    assert {document.n_atoms for document in runs} == {20}
+    assert {document.replica for document in runs} == {0, 1}
+    (fit,) = [document for document in found if isinstance(document, ConductivityDoc)]
+    assert fit.composition.label.endswith("(Monte Carlo, 900 K)")
+    assert len(fit.points) == 2  # one per snapshot
+    assert all("ok" not in point.verdict for point in fit.points)

@@ -92,8 +92,7 @@ def assert_same_as_model(labels):
 
 
 def test_retry_with_other_settings_heals_the_refused_labels(database, stand_in):
-    faults = ["ok", "unconverged_always@ALGO=All,unconverged_always@ALGO=All,unconverged_always@ALGO=All", "ok", "crash"]
-    faults[1] = "crash@ALGO=All"
+    faults = ["ok", "crash@ALGO=All", "ok", "crash"]
     vasp_campaign.write_faults(stand_in / "faults.json", faults)
     submit(database, len(faults), min_success_fraction=0.7)
     pad, outputs = launchpad(database), mongo_database(database)["outputs"]
@@ -106,8 +105,7 @@ def test_retry_with_other_settings_heals_the_refused_labels(database, stand_in):
         retry_labels(pad, outputs, CAMPAIGN, changes={"ENCUT": 520})
     report = retry_labels(pad, outputs, CAMPAIGN, changes=parse_changes(["ALGO=Normal NELM=200"]))
     assert (len(report.refused), report.changes) == (2, {"ALGO": "Normal", "NELM": 200})
-    second = work(database, stand_in)
-    assert second.status.succeeded == (label_documents(database)[1]["accepted"] is True)
+    assert work(database, stand_in).status.succeeded
     after = label_documents(database)
     assert [after[i]["accepted"] for i in range(4)] == [True, True, True, False], "the other crash has another cause"
     assert after[0] == before[0], "accepted labels are left alone"
@@ -119,10 +117,8 @@ def test_retry_with_other_settings_heals_the_refused_labels(database, stand_in):
 
 def kill_workers(stop, logs, kills, rng):
     """Kill a worker with SIGKILL at random moments while the campaign runs."""
-    from superionic.database.processes import is_running  # noqa: F401 (documents what a worker is to the repair)
-
     while not stop.is_set() and kills["left"]:
-        time.sleep(rng.uniform(1.0, 4.0))
+        time.sleep(rng.uniform(2.0, 9.0))
         victims = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and is_worker(p, logs)]
         if victims:
             os.kill(rng.choice(victims), signal.SIGKILL)
@@ -137,13 +133,14 @@ def is_worker(process, launches):
     return "superionic.launch.worker_main" in command and str(launches) in command
 
 
-@pytest.mark.parametrize("n_kills", [3])
-def test_killed_workers_lose_at_most_the_running_label_and_double_none(database, stand_in, monkeypatch, n_kills):
-    n_labels, stop, kills = 4 * n_kills, threading.Event(), {"left": n_kills}
+def test_killed_workers_lose_at_most_the_running_label_and_double_none(database, stand_in, monkeypatch):
+    n_kills = int(os.environ.get("SUPERIONIC_TEST_KILLS", "3"))
+    n_labels, stop, kills = 5 * n_kills, threading.Event(), {"left": n_kills}
     monkeypatch.setenv("SUPERIONIC_FAKE_VASP_SECONDS", "0.05")
     vasp_campaign.write_faults(stand_in / "faults.json", [])
     labels = submit(database, n_labels)
-    killer = threading.Thread(target=kill_workers, args=(stop, stand_in / "launches", kills, random.Random(1)))
+    rng = random.Random(1)  # noqa: S311 (moments of kills, no secrets)
+    killer = threading.Thread(target=kill_workers, args=(stop, stand_in / "launches", kills, rng))
     killer.start()
     try:
         outcome = work(database, stand_in, n_workers=1, max_restarts=4 * n_kills)
@@ -151,6 +148,7 @@ def test_killed_workers_lose_at_most_the_running_label_and_double_none(database,
         stop.set()
         killer.join()
     assert outcome.status.succeeded, (outcome.status.failures, outcome.problem)
+    assert kills["left"] == 0
     rows = list(mongo_database(database)["outputs"].find({"output.@class": "LabelDoc"}))
     assert Counter(row["output"]["frame_index"] for row in rows) == dict.fromkeys(range(n_labels), 1)
     assert all(row["output"]["accepted"] for row in rows)
@@ -161,6 +159,7 @@ def test_killed_workers_lose_at_most_the_running_label_and_double_none(database,
     runs = len(list((stand_in / "launches").rglob("vasp-*")))
     assert n_labels <= runs <= n_labels + n_kills, "each kill costs one calculation at most"
     assert orphans(stand_in) == [], "no VASP outlives its worker"
+    print(f"{n_kills} kills, {n_labels} labels, {runs} calculations begun")  # noqa: T201 (shown with -s)
 
 
 def orphans(folder):

@@ -20,8 +20,9 @@ from superionic.labelling.vasp_gate import ase_stress, same_value
 from superionic.stages import LabellingSettings, VaspSettings
 
 TITLES = {"Li": "PAW_PBE Li_sv 10Sep2004", "Cl": "PAW_PBE Cl 06Sep2000"}
-PLACES = [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0.5, 0.5], [0.5, 0, 0], [0.5, 0, 0.5], [0, 0.5, 0], [0.52, 0.5, 0], [0, 0, 0.5]]
-INTERLEAVED = Structure(Lattice.cubic(5.2), ["Li", "Cl"] * 4, PLACES)
+HALVES = [[0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 0, 0], [1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1]]
+PLACES = 0.5 * np.array(HALVES)
+INTERLEAVED = Structure(Lattice.cubic(5.2), ["Li", "Cl"] * 4, PLACES + 0.02 * (PLACES[:, :1] - PLACES[:, 1:2]))
 
 
 @pytest.fixture(scope="module")

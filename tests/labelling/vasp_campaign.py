@@ -21,7 +21,8 @@ from superionic.stages import LabellingSettings, VaspSettings
 
 CAMPAIGN = "vasp-campaign"
 COMPOSITION = CompositionInfo(axes={}, label="host", formula="LiCl")
-PLACES = [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0.5, 0.5], [0.5, 0, 0], [0.5, 0, 0.5], [0, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0.5]]
+HALVES = [[0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 0, 0], [1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1]]
+PLACES = 0.5 * np.array(HALVES)
 
 EXPECTED = {
     "ok": None,
@@ -47,7 +48,7 @@ EXPECTED = {
 def frame(number):
     """Interleaved, slightly distorted LiCl, so that each label needs sorting and has a structure of its own."""
     shifts = np.random.default_rng(number).normal(0, 0.01, (8, 3))
-    return Structure(Lattice.cubic(5.2), ["Li", "Cl"] * 4, np.array(PLACES) + shifts)
+    return Structure(Lattice.cubic(5.2), ["Li", "Cl"] * 4, PLACES + shifts)
 
 
 @job(data=["frames"], output_schema=SamplingDoc)

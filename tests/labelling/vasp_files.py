@@ -59,7 +59,8 @@ def write_run(folder, structure, incar, *, scf_eV, forces, stress_kbar, titles, 
 <modeling>
 <generator><i name="program" type="string">vasp </i><i name="version" type="string">{version}  </i></generator>
 <incar>{tags}</incar>
-<kpoints><generation param="Gamma"><v type="int" name="divisions"> 2 2 2 </v><v name="usershift"> 0 0 0 </v></generation>
+<kpoints><generation param="Gamma"><v type="int" name="divisions"> 2 2 2 </v>
+<v name="usershift"> 0 0 0 </v></generation>
 {varray("kpointlist", [[0, 0, 0]])} <varray name="weights" ><v> 1.0 </v></varray></kpoints>
 <parameters>{"".join(tag(name, value) for name, value in parameters.items())}</parameters>
 {atominfo(structure, titles)}

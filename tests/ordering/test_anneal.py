@@ -31,7 +31,10 @@ def test_energies_of_the_walkers_stay_true(nasicon):
     cell = DisorderedCell.of(reference, (1, 1, 1))
     energy, rng = cell.charge_energy(), np.random.default_rng(0)
     walkers = _Walkers(
-        draw(cell.charge_blocks, N_RUNGS * N_LADDERS, cell.width, rng), energy, _exchangeable_pairs(cell.charge_blocks), rng
+        draw(cell.charge_blocks, N_RUNGS * N_LADDERS, cell.width, rng),
+        energy,
+        _exchangeable_pairs(cell.charge_blocks),
+        rng,
     )
     before = walkers.energies_eV.copy()
     walkers.move(200)

@@ -178,3 +178,18 @@ def test_a_space_group_that_nobody_knows_is_not_taken_for_p1(tmp_path):
     (tmp_path / "a.cif").write_text(HAND_WRITTEN.format(symmetry="_symmetry_space_group_name_H-M 'Q 9/z'"))
     with pytest.raises(OrderingError, match=r"space group 'Q 9/z' .* no symmetry operations"):
         read_cif(tmp_path / "a.cif", {"Na": 1, "Li": 1, "Cl": -1})
+
+
+def test_the_first_of_several_structures_is_taken_and_said(tmp_path):
+    text = HAND_WRITTEN.format(symmetry="_space_group_IT_number 221")
+    (tmp_path / "a.cif").write_text(text + text.replace("data_x", "data_y").replace("length_a 4", "length_a 5"))
+    crystal = read_cif(tmp_path / "a.cif", {"Na": 1, "Li": 1, "Cl": -1})
+    assert crystal.structure.lattice.a == pytest.approx(4)
+    assert "the CIF holds 2 structures; the first one was taken" in crystal.notes
+
+
+def test_overfull_sites_are_refused_and_not_rescaled(tmp_path):
+    text = HAND_WRITTEN.format(symmetry="").replace("Na1 0 0 0 0.5", "Na1 0 0 0 0.6")
+    (tmp_path / "a.cif").write_text(text)
+    with pytest.raises(OrderingError, match=r"no structure can be read.*1\.1"):
+        read_cif(tmp_path / "a.cif", {"Na": 1, "Li": 1, "Cl": -1})

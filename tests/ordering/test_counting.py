@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from superionic.ordering import count_orderings
 from superionic.ordering.arrangements import Block
@@ -65,3 +66,13 @@ def test_counting_needs_no_charges(li3inbr6):
     bare = li3inbr6.copy()
     bare.remove_oxidation_states()
     assert count_orderings(bare) == 10
+
+
+def test_named_sublattices_never_share_their_ions():
+    crystal = Structure.from_spacegroup(
+        "Pmmm", Lattice.orthorhombic(4, 5, 6), [{"Li+": 0.5}, {"Li+": 0.5}], [[0, 0, 0.2], [0.5, 0.5, 0.35]]
+    )
+    shared, separate = (count_orderings(crystal, (1, 1, 2), merge) for merge in (True, False))
+    crystal.add_site_property("sublattice", ["first", "first", "second", "second"])
+    assert shared > separate
+    assert count_orderings(crystal, (1, 1, 2)) == separate

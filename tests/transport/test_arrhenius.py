@@ -117,3 +117,29 @@ def test_bad_points_are_left_out_with_their_reasons():
 def test_what_cannot_be_fitted_is_refused(t, d, e, extra, words):
     with pytest.raises(TransportInputError, match=words):
         fit_arrhenius(t, d, e, **extra)
+
+
+def curved(seed, bend_eV):
+    """Five temperatures, 5 % errors; the activation energy changes by `bend_eV` from hot to cold."""
+    temperatures = np.array([600.0, 700.0, 800.0, 900.0, 1000.0])
+    x = 1.0 / (8.617333262e-5 * temperatures)
+    z = (x - x.min()) / (x.max() - x.min())
+    energy = 0.3 * x + 0.5 * bend_eV * (x.max() - x.min()) * z**2
+    noise = np.exp(0.05 * np.random.default_rng(seed).normal(size=5))
+    values = 1e-3 * np.exp(-energy) * noise
+    return temperatures, values, 0.05 * values
+
+
+def test_straight_plots_are_called_curved_as_rarely_as_they_should():
+    found = [fit_arrhenius(*curved(seed, 0.0)).curvature for seed in range(300)]
+    assert np.mean([c.significant for c in found]) < 0.08
+    assert np.mean([abs(c.energy_change_eV) < c.energy_change_std_eV for c in found]) > 0.6
+
+
+def test_curved_plots_are_noticed_with_the_right_change():
+    found = [fit_arrhenius(*curved(seed, 0.6)) for seed in range(20)]
+    assert np.mean([f.curvature.energy_change_eV for f in found]) == pytest.approx(0.6, abs=0.08)
+    assert np.mean([f.curvature.significant for f in found]) > 0.8
+    assert any("curved" in warning for warning in found[0].warnings)
+    assert fit_arrhenius([700, 800], [1e-6, 2e-6], [1e-7, 1e-7]).curvature is None
+    assert fit_arrhenius([700, 800, 900], [1e-6, 2e-6, 3e-6], method="unweighted").curvature is None

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
-from superionic.transport import IntegritySettings
+from superionic.transport import FrameworkState, IntegritySettings
 from superionic.transport.displacement import host_frame
 from superionic.transport.integrity import check_framework
 
@@ -77,3 +78,99 @@ def test_species_are_judged_apart_and_rotating_anions_can_be_left_out():
     lenient = check_framework(frame_of(moving, species), IntegritySettings(judged_species=()))
     assert lenient.stable
     assert not {s.species: s for s in lenient.species}["S"].stable
+
+
+def test_a_melt_a_glass_and_a_host_that_hops_are_told_apart():
+    rng = np.random.default_rng(5)
+    frames, start = 800, 300
+    melt = 0.3 * rng.normal(size=(frames, EDGE**3, 3))
+    melt[:start] = 0.0
+    glass = np.zeros((frames, EDGE**3, 3))
+    glass[start:] = 2.0 * rng.normal(size=(EDGE**3, 3))
+    exchange = np.zeros((frames, EDGE**3, 3))
+    exchange[start:, ::3] = [NEAREST_A, 0.0, 0.0]
+    for displacements, expected in (
+        (np.cumsum(melt, axis=0), FrameworkState.MELTED),
+        (glass, FrameworkState.AMORPHISED),
+        (exchange, FrameworkState.SITE_EXCHANGE),
+        (0.0 * glass, FrameworkState.INTACT),
+    ):
+        found = check_framework(frame_of(displacements + vibrations(6, frames)))
+        assert found.state is expected
+        assert found.stable == (expected is FrameworkState.INTACT)
+        assert found.onset_ps is None if found.stable else found.onset_ps == pytest.approx(32.0, abs=5.0)
+        assert (found.species[0].order < 0.5) == (expected in {FrameworkState.MELTED, FrameworkState.AMORPHISED})
+
+
+def tetrahedra(rotation):
+    """Groups PS4 on a cubic lattice of 6 A; each frame turns all of them by a random-walk rotation of this size."""
+    centres = 6.0 * np.argwhere(np.ones((2, 2, 2)))
+    corners = 2.05 / np.sqrt(3) * np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    rng, frames = np.random.default_rng(8), 600
+    turns = Rotation.identity(len(centres))
+    positions = np.empty((frames, 8 + 32 + 1, 3))
+    for k in range(frames):
+        turns = Rotation.from_rotvec(rotation * rng.normal(size=(8, 3))) * turns
+        groups = np.stack([turns.apply(np.tile(corner, (8, 1))) for corner in corners], axis=1)
+        positions[k] = np.concatenate([centres, (centres[:, None] + groups).reshape(-1, 3), np.zeros((1, 3))])
+    positions += 0.08 * rng.normal(size=positions.shape)
+    return host_frame(positions, 12.0 * np.eye(3), ["P"] * 8 + ["S"] * 32 + ["Li"], "Li", 0.1)
+
+
+def test_rotating_groups_are_no_melt():
+    found = check_framework(tetrahedra(0.3))
+    assert found.stable
+    assert found.state is FrameworkState.ROTATING_GROUPS
+    assert {s.species: s.state for s in found.species}["P"] is FrameworkState.INTACT
+    assert "S: groups rotate" in found.reason
+    assert check_framework(tetrahedra(0.0)).state is FrameworkState.INTACT
+
+
+def test_groups_that_leave_with_their_centres_are_unstable():
+    frame = tetrahedra(0.3)
+    walk = np.cumsum(0.4 * np.random.default_rng(9).normal(size=(600, 8, 3)), axis=0)
+    walk -= walk.mean(axis=1, keepdims=True)
+    moved = frame.positions_A.copy()
+    moved[:, :8] += walk
+    moved[:, 8:40] += np.repeat(walk, 4, axis=1)
+    found = check_framework(host_frame(moved, frame.lattice_A, frame.species, "Li", 0.1))
+    assert not found.stable
+
+
+def lennard_jones(temperature, frames=100, stride=8):
+    """Langevin dynamics (BAOAB) of 108 Lennard-Jones atoms, density 0.95, in units of 3.4 A; one is called mobile."""
+    rng, step, friction = np.random.default_rng(0), 0.005, 1.0
+    edge = (4 / 0.95) ** (1 / 3)
+    sites = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    x = edge * (np.argwhere(np.ones((3, 3, 3)))[:, None] + sites).reshape(-1, 3)
+    box = 3 * edge
+
+    def forces(x):
+        apart = x[:, None] - x
+        apart -= box * np.rint(apart / box)
+        inverse = 1.0 / np.maximum((apart**2).sum(axis=-1) + np.eye(len(x)) * 1e6, 0.5)
+        inverse[inverse < 1 / 6.0] = 0.0
+        return ((48 * inverse**7 - 24 * inverse**4)[..., None] * apart).sum(axis=1)
+
+    v, f, kept = np.sqrt(temperature) * rng.normal(size=x.shape), forces(x), []
+    drag = np.exp(-friction * step)
+    for k in range(frames * stride):
+        v += 0.5 * step * f
+        x = x + 0.5 * step * v
+        v = drag * v + np.sqrt((1 - drag**2) * temperature) * rng.normal(size=x.shape)
+        x = x + 0.5 * step * v
+        f = forces(x)
+        v += 0.5 * step * f
+        if k % stride == 0:
+            kept.append(x)
+    return host_frame(3.4 * np.array(kept), 3.4 * box * np.eye(3), ["Ar"] * (len(x) - 1) + ["Li"], "Li", stride * step)
+
+
+def test_a_lennard_jones_crystal_holds_and_its_melt_is_found():
+    cold, hot = check_framework(lennard_jones(0.5)), check_framework(lennard_jones(3.0))
+    assert cold.stable
+    assert cold.species[0].order > 0.8
+    assert hot.state in {FrameworkState.MELTED, FrameworkState.DISORDERED}
+    assert not hot.stable
+    assert 0 < hot.onset_ps < 4.0
+    assert hot.species[0].order < 0.5

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from superionic.cli.check import Check, attempt
 from superionic.cli.label_checks import label_checks
+from superionic.cli.session import read_spec
 
 if TYPE_CHECKING:
     from superionic.spec import ElectrolyteSpec
@@ -18,17 +19,15 @@ MIN_FREE_GB = 2.0
 BYTES_PER_GB = 1e9
 
 
-def run_checks(spec_file: Path | None, project: Path) -> list[Check]:
-    """All checks that apply; with a spec also what that spec needs.
+def run_checks(spec_file: Path | None, project: Path, labels: str | None = None) -> list[Check]:
+    """All checks that apply; with a spec also what that spec needs, perhaps with another label engine.
 
     Raises
     ------
     SpecError
         If the spec is invalid.
     """
-    from superionic.spec import ElectrolyteSpec
-
-    spec = ElectrolyteSpec.from_file(spec_file) if spec_file else None
+    spec = read_spec(spec_file, labels) if spec_file else None
     checks = [_settings(), _database(project), _disk(project), *_versions(), _device()]
     if spec is not None:
         checks += [_foundation(spec), *label_checks(spec)]

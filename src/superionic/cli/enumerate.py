@@ -16,6 +16,7 @@ from superionic.errors import InputError
 
 if TYPE_CHECKING:
     from superionic.ordering.export import OrderingRow
+    from superionic.ordering.hierarchy import EnergyFunction
     from superionic.ordering.result import OrderingSet
     from superionic.ordering.tasks import OrderingTask
     from superionic.spec import CompositionPoint, ElectrolyteSpec
@@ -69,6 +70,9 @@ def enumerate_(
     per_pattern: Annotated[
         int | None, typer.Option("--per-pattern", min=1, help="most decorations per charge pattern")
     ] = None,
+    rank: Annotated[
+        str | None, typer.Option("--rank", help="potential whose static energies choose the decorations; slow")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="seed of random choices [the spec's, or 0]")] = None,
     charges: Annotated[str | None, typer.Option("--charges", help="CIF: formal charges, e.g. Li=1,In=3,Br=-1")] = None,
     nearest: Annotated[
@@ -96,7 +100,10 @@ def enumerate_(
     else:
         _refuse_options("a spec", {"--charges": charges, "--nearest": nearest})
         header, tasks = _spec(source, changes, at or [], seed)
-    summaries = _run(tasks, output, file_format, json, rows)
+    if rank is not None:
+        _refuse_options("--rank", {"--decorations": decorations})
+        header["decorations_ranked_by"] = rank
+    summaries = _run(tasks, output, file_format, json, rows, rank)
     if output is not None:
         _write_overview(output, header, summaries)
     if json:
@@ -202,7 +209,7 @@ def _charges(text: str) -> dict[str, float]:
 
 
 def _run(
-    tasks: list[OrderingTask], output: Path | None, file_format: Format, json: bool, rows: int
+    tasks: list[OrderingTask], output: Path | None, file_format: Format, json: bool, rows: int, rank: str | None
 ) -> list[dict[str, Any]]:
     """Enumerate, write and print one composition after the other; return what JSON needs."""
     from superionic.ordering.export import FileFormat, composition_summary, described, prepare_folder, write_orderings
@@ -211,10 +218,11 @@ def _run(
     folders = {task.label: output / task.label for task in tasks} if output is not None else {}
     for folder in folders.values():
         prepare_folder(folder)
+    energies = None if rank is None else _static_energies(rank)
     with TaskProgress(len(tasks)) as progress:
         for task in tasks:
             start = time.monotonic()
-            found = task.run(progress.of(task.label))
+            found = task.run(progress.of(task.label), energies)
             seconds = time.monotonic() - start
             if output is not None:
                 style = FileFormat(file_format.value)
@@ -227,6 +235,15 @@ def _run(
             if not json:
                 _print(task, found, [row for row, _ in described(found, rows)])
     return summaries
+
+
+def _static_energies(potential: str) -> EnergyFunction:
+    """Energies of unrelaxed structures with a potential of the registry."""
+    from superionic.potentials.registry import foundation_ref, load_calculator
+    from superionic.potentials.static import static_energy
+
+    calculator = load_calculator(foundation_ref(potential))
+    return lambda structures: [static_energy(structure, calculator) for structure in structures]
 
 
 def _write_overview(output: Path, header: dict[str, Any], summaries: list[dict[str, Any]]) -> None:

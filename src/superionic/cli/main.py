@@ -6,7 +6,16 @@ import sys
 
 import typer
 
-from superionic.cli import analyze, campaign, enumerate, models, plan, results, system  # noqa: A004 (named after its command)
+from superionic.cli import (
+    analyze,
+    campaign,
+    enumerate,  # noqa: A004 (named after its command)
+    export,
+    models,
+    plan,
+    results,
+    system,
+)
 from superionic.errors import SuperionicError
 
 app = typer.Typer(
@@ -17,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (campaign, plan, enumerate, analyze, results, models, system):
+for group in (campaign, plan, enumerate, analyze, results, export, models, system):
     group.register(app)
 
 INTERRUPTED = 130

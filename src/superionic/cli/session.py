@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from superionic.stages import LabelEngine
-
 if TYPE_CHECKING:
     from superionic.database.stores import DatabaseChoice
     from superionic.settings import SuperionicSettings
@@ -21,21 +19,35 @@ ProjectOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 LabelsOption = Annotated[
-    LabelEngine | None,
-    typer.Option("--labels", help="engine of the labels in place of the spec's; makes a campaign of its own"),
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="ENGINE",
+        help="vasp-scan, cp2k-scan or teacher-chgnet-r2scan in place of the spec's engine; a campaign of its own",
+    ),
 ]
 
 
-def read_spec(file: Path, labels: LabelEngine | None = None) -> ElectrolyteSpec:
-    """The spec of a file, with another label engine if one is given; its key is then another, too."""
+def read_spec(file: Path, labels: str | None = None) -> ElectrolyteSpec:
+    """The spec of a file, with another label engine if one is given; its key is then another, too.
+
+    Raises
+    ------
+    InputError
+        If the spec is invalid or there is no such engine.
+    """
+    from superionic.errors import InputError
     from superionic.spec import ElectrolyteSpec
+    from superionic.stages import LabelEngine
 
     spec = ElectrolyteSpec.from_file(file)
-    if labels is None or labels is spec.labelling.engine:
+    if labels is None or labels == spec.labelling.engine:
         return spec
+    if labels not in list(LabelEngine):
+        raise InputError(f"--labels {labels!r}: the engines are {', '.join(LabelEngine)}")
     data = spec.model_dump(mode="json")
-    data["labelling"]["engine"] = labels.value
-    return ElectrolyteSpec.from_data(data, f"{file} with --labels {labels.value}")
+    data["labelling"]["engine"] = str(labels)
+    return ElectrolyteSpec.from_data(data, f"{file} with --labels {labels}")
 
 
 @contextmanager

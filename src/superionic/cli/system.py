@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from superionic.cli.console import emit_json, emit_table, say
-from superionic.cli.session import JsonOption, ProjectOption
+from superionic.cli.session import JsonOption, LabelsOption, ProjectOption
 
 
 def register(app: typer.Typer) -> None:
@@ -24,15 +24,16 @@ def register(app: typer.Typer) -> None:
 def doctor(
     spec: Annotated[Path | None, typer.Argument(help="campaign file to check the installation for")] = None,
     project: ProjectOption = Path(),
+    labels: LabelsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check database, queue, potentials, teacher and versions; say how to mend what is wrong.
+    """Check database, queue, potentials, label engine and versions; say how to mend what is wrong.
 
     Example: superionic doctor workflows/quickstart.yaml
     """
     from superionic.cli.checks import run_checks
 
-    checks = run_checks(spec, project)
+    checks = run_checks(spec, project, labels)
     if json:
         emit_json([asdict(check) for check in checks])
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jobflow import Flow, Maker
 
 from superionic.flows.dataset import DatasetFlowMaker
-from superionic.flows.montecarlo import campaign_branch, montecarlo_points
+from superionic.flows.montecarlo import campaign_branch, montecarlo_cells
 from superionic.flows.production import ProductionFlowMaker
 from superionic.flows.stages import Category, Stage, mark
 from superionic.flows.training import LearningCurveFlowMaker
@@ -55,9 +55,8 @@ class CampaignMaker(Maker):
         mark(training, Stage.TRAINING, Category.GPU, spec.key)
         production = ProductionFlowMaker(device=self.device).make(spec, training.output, parts)
         drawn = [
-            campaign_branch(spec, training.output, part.cell, self.device)
-            for part in parts
-            if part.cell.point in montecarlo_points(spec)
+            campaign_branch(spec, training.output, cell, self.device)
+            for cell in montecarlo_cells(spec, [part.cell for part in parts])
         ]
         flows = [*(part.flow for part in parts), dataset, training, production, *drawn]
         return Flow(flows, output=production.output, name=self.name or spec.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,12 +10,13 @@ from jobflow import Flow, Maker
 from pymatgen.core import Structure
 
 from superionic.documents import CompositionInfo
+from superionic.errors import OrderingError
 from superionic.flows.stages import Category, Stage, mark
 from superionic.ordering.composition import GridCell
 from superionic.provenance import derived_seed
 from superionic.sampling.expansion_jobs import ClusterExpansionMaker, TrainingEnergiesMaker, TrainingOrderingsMaker
 from superionic.sampling.montecarlo_jobs import MonteCarloMaker, MonteCarloSetMaker, SnapshotMaker
-from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.spec import ElectrolyteSpec
 from superionic.stages import MonteCarloEnergy, MonteCarloSettings, TransportSettings
 from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, ProductionMDMaker
 
@@ -84,7 +86,17 @@ class MonteCarloFlowMaker(Maker):
             Grid point; by default the formula of the structure.
         spec_key : str
             Key of the campaign's spec.
+
+        Raises
+        ------
+        OrderingError
+            If the structure is ordered.
         """
+        if structure.is_ordered:
+            raise OrderingError(
+                f"{structure.composition.reduced_formula} has no disordered site, so there is nothing to sample: leave "
+                "it out of montecarlo.compositions"
+            )
         host = primitive_host(structure)
         info = self._info(structure, composition)
         prepared, expansion = self._expansion(host, info, model, spec_key)
@@ -222,13 +234,27 @@ def campaign_branch(spec: ElectrolyteSpec, model: Any, cell: GridCell, device: s
     return maker.make(cell.structure, model, cell.info, spec.key)
 
 
-def montecarlo_points(spec: ElectrolyteSpec) -> list[CompositionPoint]:
-    """Grid points that Monte Carlo is run for: none without the block ``montecarlo``, all if it lists none."""
+def montecarlo_cells(spec: ElectrolyteSpec, cells: Sequence[GridCell]) -> list[GridCell]:
+    """Compositions that Monte Carlo is run for.
+
+    Parameters
+    ----------
+    spec : ElectrolyteSpec
+        The campaign's spec.
+    cells : sequence of GridCell
+        All compositions.
+
+    Returns
+    -------
+    list of GridCell
+        None without the block ``montecarlo``, those that it lists, or all that are disordered if it lists none.
+    """
     if spec.montecarlo is None:
         return []
     if not spec.montecarlo.compositions:
-        return spec.points
-    return [spec.point(axes) for axes in spec.montecarlo.compositions]
+        return [cell for cell in cells if not cell.structure.is_ordered]
+    listed = [spec.point(axes) for axes in spec.montecarlo.compositions]
+    return [cell for cell in cells if cell.point in listed]
 
 
 def primitive_host(structure: Structure) -> Structure:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from superionic.flows.montecarlo import montecarlo_points
+from superionic.flows.montecarlo import montecarlo_cells
 from superionic.flows.production import transport_points
 from superionic.flows.stages import Stage
 from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
-from superionic.ordering.supercells import SupercellShape, supercell_label, supercell_size
+from superionic.ordering.supercells import supercell_label, supercell_size
 from superionic.spec import ElectrolyteSpec
 from superionic.stages import LabelEngine
+from superionic.supercell_choice import SupercellShape
 
 SECONDS_PER_HOUR = 3600.0
 CPU_S_PER_ATOM_STEP = {"superionic-mini": 0.0004, "mace-mp-0a-medium": 0.014}
@@ -92,7 +93,7 @@ def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[Com
         _training(spec, parents, atoms),
         _stability(spec, screened, atoms),
         _transport(spec, cells),
-        *_monte_carlo(spec),
+        *_monte_carlo(spec, cells),
     ]
 
 
@@ -160,8 +161,8 @@ def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
     return StagePlan(Stage.TRANSPORT, runs, work, _md_hours(spec, steps * atoms), "smallest cell; one CPU core")
 
 
-def _monte_carlo(spec: ElectrolyteSpec) -> list[StagePlan]:
-    number, settings = len(montecarlo_points(spec)), spec.montecarlo
+def _monte_carlo(spec: ElectrolyteSpec, cells: list[GridCell]) -> list[StagePlan]:
+    number, settings = len(montecarlo_cells(spec, cells)), spec.montecarlo
     if settings is None or not number:
         return []
     replicas = number * settings.replicas

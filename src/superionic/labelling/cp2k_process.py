@@ -95,7 +95,7 @@ def check_cp2k(settings: Cp2kSettings | None = None) -> str:
     command = command_of(settings)
     try:
         done = subprocess.run(
-            ["sh", "-c", command],
+            ["/bin/sh", "-c", command],
             input="VERSION\nEXIT\n",
             capture_output=True,
             text=True,

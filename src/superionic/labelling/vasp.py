@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from superionic.labelling.vasp_maker import ScanVaspMaker
 
 PREFIX: Final = "vasp-"
+FIRST_STEP: Final = "pbe"
+"""Subfolder of the PBE run in the two-step variant; it is removed when that run has ended well."""
 LICENSED: Final = ("POTCAR", "POTCAR.gz", "POTCAR.orig", "POTCAR.orig.gz")
 BULKY: Final = ("WAVECAR", "CHGCAR", "CHG", "TMPCAR")
 WORTH_KEEPING: Final = ("INCAR", "POSCAR", "KPOINTS", "vasprun.xml", "OUTCAR", "custodian.json", "vasp.out")
@@ -97,9 +99,10 @@ def _causes(folder: Path, settings: LabellingSettings) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)  # nothing has run
         raise
     except Exception as error:
-        cause, message = cause_of(error, folder)
-        place = f"{platform.node()}:{folder}"
-        info = CalculationInfo(code="vasp", corrections=corrections(folder), folder=place)
+        where = folder / FIRST_STEP if (folder / FIRST_STEP).is_dir() else folder
+        cause, message = cause_of(error, where)
+        place = f"{platform.node()}:{where}"
+        info = CalculationInfo(code="vasp", corrections=corrections(where), folder=place)
         raise LabelFailure(cause, message, place, info, level_of_theory(settings.vasp)) from error
 
 
@@ -110,12 +113,13 @@ def _run(structure: Structure, settings: VaspSettings, spin: SpinChoice, folder:
     elements = list(dict.fromkeys(site.specie.symbol for site in structure))
     changes: dict[str, Any] = {}
     if settings.two_step:
-        start = folder / "pbe"
+        start = folder / FIRST_STEP
         start.mkdir()
         _calculate(scan_vasp_maker(settings, spin, elements, PBE_START), structure, start)
-        (start / "WAVECAR").rename(folder / "WAVECAR")
+        if (start / "WAVECAR").exists():  # without it only the time is lost
+            (start / "WAVECAR").rename(folder / "WAVECAR")
+            changes = {"ISTART": 1}
         tidy(start, KeepFiles.NONE)
-        changes = {"ISTART": 1}
     task = _calculate(scan_vasp_maker(settings, spin, elements, changes), structure, folder)
     return task, _incar(folder)
 

@@ -16,6 +16,9 @@ from superionic.ordering.nearest import refuse_fractions
 from superionic.ordering.occupancies import SiteMixture, charge_e, check_neutral, species_name
 from superionic.ordering.symmetry import SiteOperations, permutation_group, site_operations
 
+SUBLATTICE = "sublattice"
+"""Site property: sites with different names never share a pool of ions."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sublattice:
@@ -99,7 +102,9 @@ class ReferenceCell:
             Distance tolerance of the symmetry search, in angstrom.
         """
         mixtures = tuple(SiteMixture.of(site) for site in structure)
-        types = _numbered([mixture.key for mixture in mixtures])
+        # Named sublattices stay apart even where their compositions coincide.
+        names = [site.properties.get(SUBLATTICE) for site in structure]
+        types = _numbered([(mixture.key, name) for mixture, name in zip(mixtures, names, strict=True)])
         operations = site_operations(structure.lattice.matrix, structure.frac_coords, types, symprec_A)
         kinds = types if merge_equal_orbits else operations.orbits
         disordered = [i for i, mixture in enumerate(mixtures) if not mixture.is_ordered]

@@ -22,7 +22,8 @@ from superionic.ordering.nearest import (
     refuse_fractions,
 )
 from superionic.ordering.occupancies import charge_e
-from superionic.ordering.supercells import SupercellShape, supercell_size
+from superionic.ordering.supercells import supercell_size
+from superionic.supercell_choice import SupercellShape
 
 CLOSEST_A = 1.0
 """Partly occupied sites closer than this can hardly be occupied at the same time."""
@@ -85,11 +86,17 @@ def _parsed(path: Path) -> tuple[Structure, list[str]]:
         try:
             structures = CifParser.from_str(text).parse_structures(primitive=False)
         except (ValueError, KeyError, IndexError, AssertionError, TypeError) as error:
-            said = "; ".join(dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UserWarning)))
+            said = "; ".join(_messages(caught))
             raise OrderingError(f"{path}: no structure can be read from this CIF: {error} {said}".rstrip()) from error
+    if len(structures) > 1:
+        notes.append(f"the CIF holds {len(structures)} structures; the first one was taken")
+    return structures[0], [*notes, *(f"CIF parser: {message}" for message in _messages(caught))]
+
+
+def _messages(caught: list[warnings.WarningMessage]) -> list[str]:
+    """Distinct messages of the parser; those that only repeat others are left out."""
     messages = dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, UserWarning))
-    notes += [f"CIF parser: {message}" for message in messages if not message.startswith(REPEATS)]
-    return structures[0], notes
+    return [message for message in messages if not message.startswith(REPEATS)]
 
 
 def with_operations(text: str, source: str) -> tuple[str, list[str]]:

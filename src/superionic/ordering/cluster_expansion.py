@@ -112,8 +112,7 @@ def fit_cluster_expansion(
     training : TrainingSet
         Orderings with energies.
     target_cell : DisorderedCell
-        Supercell of the Monte Carlo runs. In small training cells distant clusters fall onto near
-        ones; what its orderings need and the training orderings cannot tell apart is refused.
+        Supercell of the Monte Carlo runs: what its orderings need must be resolved by the training.
     ewald : bool
         Whether the Ewald energy is a further feature.
     n_folds : int
@@ -135,12 +134,7 @@ def fit_cluster_expansion(
     _, groups = np.unique(rows.round(8), axis=0, return_inverse=True)
     rank = centred_rank(rows)
     n_distinct = len(np.unique(groups))
-    if n_distinct < VALUES_PER_PARAMETER * (rank + 1) or n_distinct <= n_folds:
-        raise InsufficientDataError(
-            f"{n_distinct} distinct training orderings are too few for a cluster expansion with {rank + 1} parameters "
-            f"(cutoffs {list(features.cutoffs_A)} A) and {n_folds} folds: raise montecarlo.training_orderings or lower "
-            "montecarlo.cutoffs_A"
-        )
+    _require_enough(n_distinct, rank + 1, n_folds, features)
     _require_resolved(rows, _probe(features, target_cell, seed), features)
     columns = np.column_stack([rows, _ewald_energies(training)]) if ewald else rows
     energies_eV = training.energies_eV / training.sizes
@@ -191,6 +185,15 @@ def expansion_energy(expansion: ClusterExpansion, features: ClusterFeatures, cel
     if expansion.ewald_weight == 0.0:
         return clusters
     return WeightedSum([(1.0, clusters), (expansion.ewald_weight, EwaldEnergy(cell))])
+
+
+def _require_enough(n_distinct: int, n_parameters: int, n_folds: int, features: ClusterFeatures) -> None:
+    if n_distinct < VALUES_PER_PARAMETER * n_parameters or n_distinct <= n_folds:
+        raise InsufficientDataError(
+            f"{n_distinct} distinct training orderings are too few for a cluster expansion with {n_parameters} "
+            f"parameters (cutoffs {list(features.cutoffs_A)} A) and {n_folds} folds: raise "
+            "montecarlo.training_orderings or lower montecarlo.cutoffs_A"
+        )
 
 
 def _probe(features: ClusterFeatures, cell: DisorderedCell, seed: int) -> FloatArray:

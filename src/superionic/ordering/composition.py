@@ -9,10 +9,11 @@ from pymatgen.core import Species, Structure
 
 from superionic.documents import CompositionInfo
 from superionic.errors import SpecError
+from superionic.ordering.cell import SUBLATTICE
 from superionic.ordering.host import HostCell, host_cell
 from superionic.ordering.realisable import Demand, realising_supercells
-from superionic.ordering.supercells import SupercellShape
 from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.supercell_choice import SupercellShape
 
 Occupancies = dict[str, dict[str, Fraction]]
 
@@ -78,7 +79,8 @@ def _decorated(spec: ElectrolyteSpec, host: HostCell, occupancies: Occupancies) 
         for name in host.sublattices
     ]
     structure = host.structure
-    return Structure(structure.lattice, species, structure.frac_coords, labels=structure.labels)
+    names = {SUBLATTICE: list(host.sublattices)}
+    return Structure(structure.lattice, species, structure.frac_coords, site_properties=names, labels=structure.labels)
 
 
 def _check_neutral(

@@ -164,12 +164,12 @@ def enumerate_orderings(
     while True:
         used = _choose_patterns(queue, budget, per_pattern)
         chosen = decorate_patterns(used, rule, seed, energy_function, progress)
-        orderings = _first_of_each(chosen, keys)
+        orderings = _first_of_each(chosen, keys, max_orderings + 1)
         if len(orderings) >= max_orderings or sum(quota for _, quota in used) < budget:
             break
         # Duplicates across supercells were dropped: start again with more, in the same proportions.
         budget *= 2
-    found = Found(spaces, used, _pattern_ids(used, keys), rule, seed)
+    found = Found(spaces, used, _pattern_ids(orderings, keys), rule, seed)
     return found.assemble(orderings, max_orderings)
 
 
@@ -209,22 +209,25 @@ def _check_arguments(
     return rule
 
 
-def _first_of_each(orderings: Iterable[Ordering], keys: OrderingKeys | None) -> list[Ordering]:
-    """Drop orderings that an earlier one (of a cell as small or smaller) already describes."""
+def _first_of_each(orderings: Iterable[Ordering], keys: OrderingKeys | None, n: int) -> list[Ordering]:
+    """Return the first n that no earlier one (of a cell as small or smaller) describes."""
     if keys is None:
         return list(orderings)
     first: dict[OrderingKey, Ordering] = {}
     for ordering in orderings:
         first.setdefault(keys.key(ordering.pattern.space.cell, ordering.labels), ordering)
+        if len(first) == n:
+            break
     return list(first.values())
 
 
-def _pattern_ids(used: list[tuple[Pattern, int]], keys: OrderingKeys | None) -> dict[int, int]:
+def _pattern_ids(orderings: list[Ordering], keys: OrderingKeys | None) -> dict[int, int]:
     """Number the patterns (by object identity); the same pattern in two supercells has one number."""
-    if keys is None:
-        return {id(pattern): number for number, (pattern, _) in enumerate(used)}
+    patterns = {id(ordering.pattern): ordering.pattern for ordering in orderings}
+    if keys is None or len(patterns) == len(orderings):
+        return {name: number for number, name in enumerate(patterns)}
     numbers: dict[OrderingKey, int] = {}
     return {
-        id(pattern): numbers.setdefault(keys.key(pattern.space.cell, pattern.labels), len(numbers))
-        for pattern, _ in used
+        name: numbers.setdefault(keys.key(pattern.space.cell, pattern.labels), len(numbers))
+        for name, pattern in patterns.items()
     }

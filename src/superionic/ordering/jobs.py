@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from jobflow import Maker
-from pymatgen.core import Structure
+from pymatgen.core import PeriodicSite, Structure
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import CompositionInfo
+from superionic.ordering.cell import SUBLATTICE
 from superionic.ordering.result import OrderingSet
-from superionic.ordering.schemas import OrderingRecord, OrderingSetDoc
-from superionic.ordering.supercells import SupercellShape
+from superionic.ordering.schemas import OrderingRecord, OrderingSetDoc, SearchRecord
 from superionic.ordering.tasks import enumerate_with
 from superionic.stages import OrderingSettings
+from superionic.supercell_choice import SupercellShape
 
 
 @dataclass
@@ -57,7 +58,7 @@ class EnumerateMaker(Maker):
             Key of the campaign's spec.
         """
         inputs = {
-            "structure": [structure.lattice.matrix, structure.frac_coords, [str(site.species) for site in structure]],
+            "structure": [structure.lattice.matrix, structure.frac_coords, [_content(site) for site in structure]],
             "supercells": supercells,
             "settings": self.settings.model_dump(mode="json", exclude={"supercells", "atoms_max"}, exclude_none=True),
             "seed": self.seed,
@@ -81,9 +82,15 @@ class EnumerateMaker(Maker):
             count_distinct=found.count_distinct,
             count_charge_patterns=found.count_charge_patterns,
             count_raw=found.count_raw,
-            mode=str(found.mode),
+            mode=found.mode,
+            searches=[SearchRecord(**asdict(evidence)) for evidence in found.evidence],
             tie_rule=found.tie_rule,
         )
+
+
+def _content(site: PeriodicSite) -> str:
+    """What of a site decides on the orderings."""
+    return f"{site.species} {site.properties.get(SUBLATTICE, '')}"
 
 
 def _records(found: OrderingSet) -> list[OrderingRecord]:

@@ -15,7 +15,6 @@ from superionic.errors import SpecError
 from superionic.ordering.cell import ReferenceCell
 from superionic.ordering.host import HostCell
 from superionic.ordering.supercells import (
-    SupercellShape,
     compact_supercell,
     supercell_label,
     supercell_shape,
@@ -23,7 +22,7 @@ from superionic.ordering.supercells import (
     supercells_of_size,
 )
 from superionic.spec import CompositionPoint, ElectrolyteSpec
-from superionic.stages import AUTO, UpTo
+from superionic.supercell_choice import AUTO, SupercellShape, UpTo
 
 FINEST_DENOMINATOR = 48
 """Neighbouring compositions are looked for among axis values with denominators up to this one."""

@@ -28,6 +28,15 @@ class OrderingRecord(Document):
     n_atoms: int | None = Field(None, description="atoms in the cell; None in documents of superionic 0.1")
 
 
+class SearchRecord(Document):
+    """What two independent halves of a search say about each other."""
+
+    moves: int = Field(description="attempted exchanges, all replicas together")
+    lowest_energies_eV: tuple[float, float] = Field(description="lowest energy per cell that each half found, eV")
+    agreement: float = Field(description="share of the patterns listed that both halves found")
+    last_improvement: float = Field(description="share of the moves after which the lowest energy did not fall")
+
+
 class OrderingSetDoc(BaseDoc):
     """The lowest-energy distinct orderings of one composition."""
 
@@ -43,4 +52,7 @@ class OrderingSetDoc(BaseDoc):
         None, description="orderings with equivalent ones counted separately; None in documents of superionic 0.1"
     )
     mode: str = Field(description="how the space was searched")
+    searches: list[SearchRecord] = Field(
+        default=[], description="evidence of each supercell whose charge patterns were searched; empty if proven"
+    )
     tie_rule: str = Field(description="how orderings of equal Ewald energy were chosen")

@@ -47,10 +47,11 @@ class Found:
         max_orderings : int
             Number to keep.
         """
-        spaces, cut = self.spaces, len(orderings) > max_orderings
+        spaces, everything, cut = self.spaces, orderings, len(orderings) > max_orderings
         orderings = orderings[:max_orderings]
         all_decorations = all(quota == pattern.decorations.n_distinct for pattern, quota in self.used)
-        exact = all(space.patterns.proven for space in spaces) and all_decorations
+        within = cut and everything[max_orderings].pattern is orderings[-1].pattern
+        exact = all(space.patterns.proven for space in spaces) and all_decorations and not within
         complete = exact and not cut and len(self.used) == sum(space.count_patterns for space in spaces)
         cells = [ordering.pattern.space.cell for ordering in orderings]
         patterns = set(self.ids.values())

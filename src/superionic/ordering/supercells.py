@@ -16,8 +16,8 @@ from pymatgen.core import Structure
 from superionic.errors import OrderingError
 from superionic.ordering.cell import ReferenceCell
 from superionic.ordering.lattices import FloatArray, IntArray, supercell_matrix
+from superionic.supercell_choice import SupercellShape
 
-SupercellShape = tuple[int, int, int] | tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 LENGTH_TOLERANCE = 1e-6
 """Relative difference below which two lengths count as equal."""
 ROUNDING = 1e-9

@@ -12,12 +12,13 @@ from superionic.errors import OrderingError
 from superionic.ordering.cell import ReferenceCell
 from superionic.ordering.cif import CifCrystal, adopt_nearest, refuse_charged, smallest_size
 from superionic.ordering.composition import grid_cell
+from superionic.ordering.decorate import DecorationRule
 from superionic.ordering.enumerate import enumerate_orderings
+from superionic.ordering.hierarchy import EnergyFunction
 from superionic.ordering.nearest import refuse_fractions
 from superionic.ordering.patterns import Progress
 from superionic.ordering.result import OrderingSet
 from superionic.ordering.supercells import (
-    SupercellShape,
     compact_supercell,
     supercell_shape,
     supercell_size,
@@ -25,7 +26,8 @@ from superionic.ordering.supercells import (
 )
 from superionic.provenance import derived_seed
 from superionic.spec import CompositionPoint, ElectrolyteSpec
-from superionic.stages import AUTO, OrderingSettings, UpTo
+from superionic.stages import OrderingSettings
+from superionic.supercell_choice import AUTO, SupercellShape, UpTo
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,9 @@ class OrderingTask:
     settings: OrderingSettings
     seed: int
 
-    def run(self, progress: Progress | None = None) -> OrderingSet:
-        """Enumerate; errors as in :func:`superionic.ordering.enumerate_orderings`."""
-        return enumerate_with(self.settings, self.structure, self.supercells, self.seed, progress)
+    def run(self, progress: Progress | None = None, energy_function: EnergyFunction | None = None) -> OrderingSet:
+        """Enumerate; arguments and errors as in :func:`enumerate_with`."""
+        return enumerate_with(self.settings, self.structure, self.supercells, self.seed, progress, energy_function)
 
 
 def enumerate_with(
@@ -69,6 +71,7 @@ def enumerate_with(
     supercells: Sequence[SupercellShape],
     seed: int,
     progress: Progress | None = None,
+    energy_function: EnergyFunction | None = None,
 ) -> OrderingSet:
     """Enumerate with a stage's settings.
 
@@ -84,13 +87,17 @@ def enumerate_with(
         Seed of all random choices.
     progress : callable, optional
         Called with what is being done and the fraction done.
+    energy_function : callable, optional
+        Energies in eV of a list of structures; given, it ranks the decorations of each charge
+        pattern instead of the settings' rule.
     """
     return enumerate_orderings(
         structure,
         supercells=supercells,
         max_orderings=settings.max_orderings,
         merge_equal_orbits=settings.merge_equal_orbits,
-        decorations=settings.decorations.value,
+        decorations=settings.decorations.value if energy_function is None else DecorationRule.RANKED,
+        energy_function=energy_function,
         per_pattern=settings.per_pattern,
         seed=seed,
         progress=progress,

@@ -112,8 +112,13 @@ def refused_by_cause(label_sets: Sequence[LabelSetDoc]) -> dict[str, int]:
 
 def dataset_document(dataset: Dataset, label_sets: Sequence[LabelSetDoc], missing: int) -> DatasetDoc:
     """Document of a data set; ``missing`` is the number of compositions without labels."""
+    accepted = [label for labels in label_sets for label in labels.labels if label.accepted]
+    calculations = [label.calculation for label in accepted if label.calculation is not None]
     return DatasetDoc(
         level_of_theory=one_level_of_theory(label_sets),
+        settings_hash=next((label.settings_hash for label in accepted), ""),
+        label_settings=dict(calculations[0].settings) if calculations else {},
+        potcar_titles={element: title for found in calculations for element, title in found.potcar_titles.items()},
         content_hash=dataset.content_hash,
         counts={name: len(dataset.part(name)) for name in SPLITS},
         counts_by_composition=dataset.counts_by_composition(),

@@ -276,8 +276,16 @@ def nested_subset(frames: Sequence[LabelledFrame], fraction: float, seed: int) -
     return [frames[index] for index in kept]
 
 
-def frames_to_extxyz(frames: Sequence[LabelledFrame]) -> str:
-    """Extended XYZ text with ``REF_energy``, ``REF_forces`` and ``REF_stress`` (3x3, eV/A^3), as MACE reads it."""
+def frames_to_extxyz(frames: Sequence[LabelledFrame], more: Mapping[str, str] | None = None) -> str:
+    """Extended XYZ text with ``REF_energy``, ``REF_forces`` and ``REF_stress`` (3x3, eV/A^3), as MACE reads it.
+
+    Parameters
+    ----------
+    frames : sequence of LabelledFrame
+        Structures with their labels.
+    more : mapping, optional
+        Further entries of the comment line of every structure.
+    """
     images = []
     for frame in frames:
         atoms = Atoms(numbers=frame.atoms.numbers, positions=frame.atoms.positions, cell=frame.atoms.cell, pbc=True)
@@ -287,6 +295,7 @@ def frames_to_extxyz(frames: Sequence[LabelledFrame]) -> str:
             "label_key": frame.key,
             "parent_id": frame.parent_id,
             "composition": frame.composition,
+            **(more or {}),
         }
         atoms.arrays[FORCES_KEY] = np.asarray(frame.forces_eV_per_A, dtype=float)
         images.append(atoms)

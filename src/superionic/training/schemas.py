@@ -21,6 +21,9 @@ class DatasetDoc(BaseDoc):
     """Labelled structures of one level of theory, split by parent ordering."""
 
     level_of_theory: str = Field(description="level of theory of all labels")
+    settings_hash: str = Field("", description="hash of the label-defining settings; empty for a teacher potential")
+    label_settings: dict[str, Any] = Field(default={}, description="label-defining settings, as on the labels")
+    potcar_titles: dict[str, str] = Field(default={}, description="title of the pseudopotential of each element")
     content_hash: str = Field(description="hash of structures and labels")
     counts: dict[str, int] = Field(description="structures per split")
     counts_by_composition: dict[str, dict[str, int]] = Field(description="structures per composition and split")

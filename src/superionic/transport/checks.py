@@ -151,6 +151,14 @@ def check_positions(positions_A: ArrayLike) -> NDArray[np.floating]:
     return positions
 
 
+def _longest_component(positions_A: NDArray[np.floating]) -> float:
+    longest = 0.0
+    for start in range(0, len(positions_A) - 1, FRAMES_PER_PASS):
+        step = np.diff(positions_A[start : start + FRAMES_PER_PASS + 1], axis=0)
+        longest = max(longest, float(step.max()), -float(step.min()))
+    return longest
+
+
 def check_really_unwrapped(positions_A: NDArray[np.floating], lattice_A: NDArray[np.float64]) -> None:
     """Refuse positions that were wrapped into the cell but are said to be unwrapped.
 
@@ -170,6 +178,10 @@ def check_really_unwrapped(positions_A: NDArray[np.floating], lattice_A: NDArray
         If the positions look wrapped.
     """
     inverse = np.linalg.inv(lattice_A)
+    heights = 1.0 / np.linalg.norm(inverse, axis=0)
+    # no step along an axis is longer than the step itself over the height of the cell
+    if np.sqrt(3.0) * _longest_component(positions_A) <= 0.75 * heights.min():
+        return
     low, high, jump = np.full(3, np.inf), np.full(3, -np.inf), np.zeros(3)
     for start in range(0, len(positions_A), FRAMES_PER_PASS):
         fractional = positions_A[start : start + FRAMES_PER_PASS + 1].astype(np.float64) @ inverse

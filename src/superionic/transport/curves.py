@@ -183,15 +183,14 @@ def msd_curves(frame: HostFrame) -> MsdCurves:
         All lags up to half of the run.
     """
     n_lags = frame.n_frames // 2 + 1
-    tracer = np.zeros((n_lags, 3, 3))
-    collector = _Collector(frame.n_frames)
+    collector = _Collector(frame.n_frames, n_lags)
     for block in frame.chunks(frame.mobile_index):
         collector.add(block)
-    tracer = collector.tensor(n_lags) / len(frame.mobile_index)
-    together = _Collector(frame.n_frames)
+    tracer = collector.tensor() / len(frame.mobile_index)
+    together = _Collector(frame.n_frames, n_lags)
     together.add(collective_coordinate(frame))
     time = np.arange(n_lags, dtype=np.float64) * frame.time_step_ps
-    return MsdCurves(time, tracer, together.tensor(n_lags), frame.lattice_A)
+    return MsdCurves(time, tracer, together.tensor(), frame.lattice_A)
 
 
 class _Collector:
@@ -200,25 +199,27 @@ class _Collector:
     The scheme is that of :func:`superionic.transport.displacement.msd_fft`, for products of components.
     """
 
-    def __init__(self, n_frames: int) -> None:
-        self.n_frames = n_frames
-        self.size = next_fast_len(2 * n_frames, real=True)
+    def __init__(self, n_frames: int, n_lags: int) -> None:
+        self.n_frames, self.n_lags = n_frames, n_lags
+        self.size = next_fast_len(n_frames + n_lags, real=True)
         self.spectra: NDArray[np.float64] = np.zeros((len(PAIRS), self.size // 2 + 1))
         self.products: Array = np.zeros((len(PAIRS), n_frames))
 
     def add(self, coordinates_A: Array) -> None:
         """Add particles, (particles, 3, frames)."""
         x = coordinates_A - coordinates_A.mean(axis=-1, keepdims=True)
-        spectrum = rfft(x, n=self.size, axis=-1)
+        for particle in x:
+            spectrum = rfft(particle, n=self.size, axis=-1)
+            for k, (i, j) in enumerate(PAIRS):
+                # the real part of the cross spectrum is that of the symmetrised correlation
+                self.spectra[k] += spectrum[i].real * spectrum[j].real
+                self.spectra[k] += spectrum[i].imag * spectrum[j].imag
         for k, (i, j) in enumerate(PAIRS):
-            # the real part of the cross spectrum is that of the symmetrised correlation
-            self.spectra[k] += (spectrum[:, i].real * spectrum[:, j].real).sum(axis=0)
-            self.spectra[k] += (spectrum[:, i].imag * spectrum[:, j].imag).sum(axis=0)
             self.products[k] += np.einsum("nt,nt->t", x[:, i], x[:, j])
 
-    def tensor(self, n_lags: int) -> Array:
+    def tensor(self) -> Array:
         """Sum over particles of <dr dr^T>, (lags, 3, 3)."""
-        n = self.n_frames
+        n, n_lags = self.n_frames, self.n_lags
         lags = np.arange(n_lags)
         correlation = irfft(self.spectra, n=self.size, axis=-1)[:, :n_lags]
         sums = np.cumsum(np.pad(self.products, ((0, 0), (1, 0))), axis=-1)

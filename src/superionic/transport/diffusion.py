@@ -10,7 +10,7 @@ from superionic.transport.anisotropy import all_parts, isotropic
 from superionic.transport.checks import MIN_FRAMES, check_positive
 from superionic.transport.conductivity import nernst_einstein_factor
 from superionic.transport.curves import msd_curves
-from superionic.transport.displacement import Array, HostFrame, host_frame, msd_fft, msd_of
+from superionic.transport.displacement import CHUNK_ATOMS, Array, HostFrame, Index, host_frame, msd_fft, msd_of
 from superionic.transport.estimator import (
     Estimate,
     SlopeSamples,
@@ -143,12 +143,18 @@ def _analyze(
     hops = find_hops(frame, settings.hop_length_A, settings.coarse_time_ps)
     coarse_lags = log_lags((n_lags - 1) // hops.width)
     msd, single = msd_of(frame, frame.mobile_index, n_lags, hops.width * coarse_lags)
-    curves = LagCurves(hops.width * coarse_lags, single, msd_fft(hops.rest_A)[:, coarse_lags])
+    curves = LagCurves(hops.width * coarse_lags, single, _rest_msd(hops.rest_A, coarse_lags))
     window = find_window(curves, frame.n_frames, frame.time_step_ps, settings.window, hops.memory_frames)
     samples = sample_slopes(frame, window, settings.window)
     integrity = check_framework(frame, settings.integrity)
     found = _Findings(frame, window, samples, hops, integrity, msd, settings)
     return _report(found, mobile, charge_e, temperature_K, factor)
+
+
+def _rest_msd(rest_A: Array, lags: Index) -> Array:
+    """MSD of the resting places at some lags, a few ions at a time."""
+    pieces = [msd_fft(rest_A[k : k + CHUNK_ATOMS])[:, lags] for k in range(0, len(rest_A), CHUNK_ATOMS)]
+    return np.concatenate(pieces)
 
 
 @dataclass(frozen=True, eq=False)

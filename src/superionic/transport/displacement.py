@@ -13,6 +13,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from superionic.errors import TransportInputError
 from superionic.transport.checks import (
+    FRAMES_PER_PASS,
     MIN_FRAMES,
     check_lattice,
     check_positions,
@@ -23,7 +24,7 @@ from superionic.transport.checks import (
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-CHUNK_ATOMS = 16
+CHUNK_ATOMS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +173,24 @@ def _host_drift(
 ) -> Array:
     drift = np.zeros((len(positions), 3))
     masses = np.array([atomic_masses[atomic_numbers[symbol]] for symbol in symbols])
+    if not wrapped:
+        return _plain_drift(positions, masses, host)
     for start in range(0, len(host), CHUNK_ATOMS):
         index = host[start : start + CHUNK_ATOMS]
         block = _unwrapped(positions, index, lattice, wrapped=wrapped)
         drift += np.einsum("fni,n->fi", block - block[0], masses[index])
     return np.asarray(drift / max(float(masses[host].sum()), 1e-12), dtype=np.float64)
+
+
+def _plain_drift(positions: NDArray[np.floating], masses: Array, host: Index) -> Array:
+    """Drift of unwrapped positions, frame by frame, which reads the memory in order."""
+    shares = np.zeros(len(masses))
+    shares[host] = masses[host] / max(float(masses[host].sum()), 1e-12)
+    centre = np.empty((len(positions), 3))
+    for start in range(0, len(positions), FRAMES_PER_PASS):
+        block = positions[start : start + FRAMES_PER_PASS].astype(np.float64) - positions[0]
+        centre[start : start + FRAMES_PER_PASS] = shares @ block
+    return np.asarray(centre - centre[0], dtype=np.float64)
 
 
 def msd_fft(coordinates_A: Array) -> Array:
@@ -209,6 +223,41 @@ def msd_fft(coordinates_A: Array) -> Array:
     msd = np.maximum(ends / origins - 2.0 * correlation, 0.0)
     msd[:, 0] = 0.0
     return np.asarray(msd, dtype=np.float64)
+
+
+class MsdSum:
+    """Mean square displacement summed over particles in Fourier space: one way back for all of them.
+
+    Parameters
+    ----------
+    n_frames : int
+        Frames of the run.
+    n_lags : int
+        Lags wanted, from 0; padding by as many frames keeps them free of the periodic image.
+    """
+
+    def __init__(self, n_frames: int, n_lags: int) -> None:
+        self.n_frames, self.n_lags = n_frames, n_lags
+        self.size = next_fast_len(n_frames + n_lags, real=True)
+        self._power = np.zeros(self.size // 2 + 1)
+        self._squares = np.zeros(n_frames)
+
+    def add(self, coordinates_A: Array) -> None:
+        """Add particles, (particles, 3, frames), in angstrom."""
+        x = coordinates_A - coordinates_A.mean(axis=-1, keepdims=True)
+        for particle in x:
+            spectrum = rfft(particle, n=self.size, axis=-1)
+            self._power += (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
+        self._squares += np.einsum("nct,nct->t", x, x)
+
+    def total_A2(self) -> Array:  # noqa: N802 (unit suffix)
+        """Sum of the MSD over the particles, (lags,), in A^2."""
+        n, lags = self.n_frames, np.arange(self.n_lags)
+        correlation = irfft(self._power, n=self.size)[: self.n_lags]
+        sums = np.concatenate([[0.0], np.cumsum(self._squares)])
+        msd = np.maximum((sums[n - lags] + sums[-1] - sums[lags] - 2.0 * correlation) / (n - lags), 0.0)
+        msd[0] = 0.0
+        return np.asarray(msd, dtype=np.float64)
 
 
 def msd_tensor(coordinates_A: Array, lags: Index) -> Array:

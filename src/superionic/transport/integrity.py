@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from superionic.transport.displacement import Array, HostFrame, Index, msd_fft
+from superionic.transport.displacement import Array, HostFrame, Index, MsdSum
 from superionic.transport.framework_order import MIN_ATOMS, bonds_kept, parent_reflections, reflection_strengths
 from superionic.transport.window import ols_weights
 
@@ -35,7 +35,7 @@ class FrameworkState(StrEnum):
     DISORDERED
         The order is lost; what is left of the run is too short to tell a melt from a glass.
     UNCLEAR
-        Atoms leave their sites; too few of them to judge the order.
+        Atoms leave their sites; there are too few of them to judge the order, or there was none at the start.
     """
 
     INTACT = "intact"
@@ -57,7 +57,7 @@ STATE_WORDS = {
     FrameworkState.UNCLEAR: "atoms leave their sites",
 }
 SEVERITY = tuple(FrameworkState)
-FRAMES_PER_BLOCK, MIN_BLOCKS_AFTER, KEPT_BONDS = 5, 2, 0.95
+FRAMES_PER_BLOCK, MIN_BLOCKS_AFTER, KEPT_BONDS, LEAST_ORDER = 5, 2, 0.95, 0.35
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ class HostSpecies:
     state : FrameworkState
         What became of it.
     order : float
-        Structure factor at the strongest reflections of the start, at the end over at the start; NaN below 8 atoms.
+        Structure factor at the strongest reflections of the first frame, at the end over at the start; NaN below 8
+        atoms, and where the first frame shows no order.
     time_ps : tuple of float
         Middles of the time blocks of the next two, in ps after the first frame analysed.
     displaced_by_time, order_by_time : tuple of float
@@ -207,12 +208,11 @@ def check_framework(frame: HostFrame, settings: IntegritySettings | None = None)
     if not len(frame.host_index):
         nothing, why = np.full(n_lags, np.nan), "not checked: the trajectory holds no host atoms"
         return FrameworkIntegrity(False, True, (), float("nan"), FrameworkState.INTACT, None, why, nothing)
-    start = _start_positions(frame)
-    neighbours = np.maximum(_nearest_neighbours(frame, start), settings.min_neighbour_A)
+    neighbours = np.maximum(_nearest_neighbours(frame), settings.min_neighbour_A)
     followed = []
     for symbol in sorted(set(frame.species[frame.host_index].tolist())):
         chosen = frame.species[frame.host_index] == symbol
-        followed.append(_follow(frame, frame.host_index[chosen], start[chosen], neighbours[chosen], settings))
+        followed.append(_follow(frame, frame.host_index[chosen], neighbours[chosen], settings))
     staying = [each.index for each in followed if not _leaves(each, settings)]
     centres = np.concatenate(staying) if staying else np.empty(0, dtype=np.intp)
     found = [_judge(frame, each, settings, centres) for each in followed]
@@ -245,12 +245,9 @@ def _words(bad: list[HostSpecies], found: list[HostSpecies]) -> str:
     return "host atoms leave their sites (" + "; ".join(parts) + ")"
 
 
-def _start_positions(frame: HostFrame) -> Array:
+def _nearest_neighbours(frame: HostFrame) -> Array:
     window = max(1, frame.n_frames // 10)
-    return np.concatenate([x[..., :window].mean(axis=-1) for x in frame.chunks(frame.host_index)])
-
-
-def _nearest_neighbours(frame: HostFrame, start: Array) -> Array:
+    start = np.concatenate([x[..., :window].mean(axis=-1) for x in frame.chunks(frame.host_index)])
     host = Atoms(numbers=np.zeros(len(start), dtype=int), positions=start, cell=frame.lattice_A, pbc=True)
     # every atom has its own image at the shortest cell vector, so the search ends there at the latest
     cutoff, longest = 3.0, float(np.linalg.norm(frame.lattice_A, axis=1).min()) + 0.1
@@ -287,33 +284,38 @@ class _Followed:
         return first + 1 if first < len(self.displaced) else None
 
 
-def _follow(frame: HostFrame, index: Index, start: Array, neighbours: Array, settings: IntegritySettings) -> _Followed:
+def _follow(frame: HostFrame, index: Index, neighbours: Array, settings: IntegritySettings) -> _Followed:
     n_lags = frame.n_frames // 2 + 1
     edges = np.linspace(0, frame.n_frames, min(settings.n_blocks, frame.n_frames // 5) + 1).astype(int)
-    total, places = np.zeros(n_lags), []
+    total, places = MsdSum(frame.n_frames, n_lags), []
     for x in frame.chunks(index):
-        total += msd_fft(x)[:, :n_lags].sum(axis=0)
+        total.add(x)
         places.append(np.stack([x[..., a:b].mean(axis=-1) for a, b in pairwise(edges)]))
     means = np.concatenate(places, axis=1)
     return _Followed(
         index=index,
         neighbours_A=neighbours,
-        msd_A2=total / len(index),
+        msd_A2=total.total_A2() / len(index),
         distances_A=np.linalg.norm(means[1:] - means[0], axis=-1),
         places_A=means,
-        order=_order(frame, index, start, edges),
+        order=_order(frame, index, edges),
         block_ps=frame.n_frames * frame.time_step_ps / (len(edges) - 1),
     )
 
 
-def _order(frame: HostFrame, index: Index, start: Array, edges: Index) -> Array:
-    """Structure factor of each block over that of the first."""
+def _order(frame: HostFrame, index: Index, edges: Index) -> Array:
+    """Structure factor of each block over that of the first frame; NaN where that shows no order to lose."""
+    unknown = np.full(len(edges) - 1, np.nan)
     if len(index) < MIN_ATOMS:
-        return np.full(len(edges) - 1, np.nan)
+        return unknown
+    # copies: views would keep every chunk in memory
+    first = np.concatenate([x[..., 0].copy() for x in frame.chunks(index)])
     sampled = np.concatenate([np.linspace(a, b - 1, FRAMES_PER_BLOCK).astype(np.intp) for a, b in pairwise(edges)])
-    strengths = reflection_strengths(frame, index, parent_reflections(start, frame.lattice_A), sampled)
-    blocks = strengths.reshape(-1, FRAMES_PER_BLOCK).mean(axis=1)
-    return np.asarray(blocks / blocks[0], dtype=np.float64)
+    strengths = reflection_strengths(frame, index, parent_reflections(first, frame.lattice_A), sampled)
+    # the strongest of many reflections of a liquid, about 2 / sqrt(N), must not pass for order
+    if strengths[0] < max(LEAST_ORDER, 2.0 / np.sqrt(len(index))):
+        return unknown
+    return np.asarray(strengths.reshape(-1, FRAMES_PER_BLOCK).mean(axis=1) / strengths[0], dtype=np.float64)
 
 
 def _late(followed: _Followed, n_frames: int) -> tuple[float, float]:

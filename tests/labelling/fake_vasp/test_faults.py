@@ -5,7 +5,7 @@ import json
 import pytest
 
 from superionic.labelling.fake_vasp.faults import Fault, next_fault, parse_faults, planned_faults
-from superionic.labelling.fake_vasp.inputs import InputFileError, read_inputs, read_poscar
+from superionic.labelling.fake_vasp.inputs import InputFileError, Inputs, Poscar, read_inputs, read_poscar
 
 
 def sequence(folder, text, n, incar=None):
@@ -63,22 +63,23 @@ def test_hash_ignores_comment_and_lattice_translations(folder):
     assert read_poscar("\n".join(lines)).content_hash != read_poscar(text).content_hash
 
 
-def test_fractions_are_kept_and_repeatable(folder, tmp_path, rock_salt_arrays, fill):
+def test_fractions_are_kept_and_repeatable(tmp_path, rock_salt_arrays):
     file = tmp_path / "faults.json"
+    environment = {"SUPERIONIC_FAKE_VASP_FAULT_FILE": str(file)}
     cell, runs, fractions = rock_salt_arrays
-    counts = {}
-    for seed in (1, 2):
+
+    def drawn(seed):
         file.write_text(json.dumps({"seed": seed, "fractions": {"unconverged,ok": 0.3, "crash": 0.1}}))
-        environment = {"SUPERIONIC_FAKE_VASP_FAULT_FILE": str(file)}
-        drawn = []
-        for number in range(400):
-            fill(tmp_path / "one", cell, runs, fractions + number * 1e-4)
-            drawn.append(tuple(item.fault for item in planned_faults(environment, read_inputs(tmp_path / "one"))))
-        counts[seed] = drawn
-        assert 90 < drawn.count((Fault.UNCONVERGED, Fault.OK)) < 150
-        assert 22 < drawn.count((Fault.CRASH,)) < 60
-        assert drawn.count(()) > 200
-    assert counts[1] != counts[2]
+        crystals = (Poscar(cell, fractions + number * 1e-4, runs) for number in range(400))
+        planned = (planned_faults(environment, Inputs({}, crystal, [], (1, 1, 1))) for crystal in crystals)
+        return [tuple(item.fault for item in faults) for faults in planned]
+
+    first = drawn(1)
+    assert 90 < first.count((Fault.UNCONVERGED, Fault.OK)) < 150
+    assert 22 < first.count((Fault.CRASH,)) < 60
+    assert first.count(()) > 200
+    assert drawn(1) == first
+    assert drawn(2) != first
 
 
 def test_unreadable_fault_file_is_named(folder):

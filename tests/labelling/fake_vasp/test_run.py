@@ -12,6 +12,7 @@ import pytest
 from pymatgen.io.vasp import Oszicar, Outcar, Poscar, Vasprun
 
 from superionic.labelling.fake_vasp.faults import MESSAGES, WARNINGS, Fault
+from superionic.labelling.fake_vasp.inputs import InputFileError
 from superionic.labelling.fake_vasp.outcar import HARD_STOP, KBAR_PER_EV_PER_A3
 from superionic.labelling.fake_vasp.pair_model import evaluate
 from superionic.labelling.fake_vasp.run import run_folder
@@ -173,3 +174,20 @@ def test_starts_without_heavy_imports(folder):
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) < 1.0  # about 0.15 s; generous, for slow machines
+
+
+@pytest.mark.integration
+def test_model_chgnet_writes_what_the_teacher_says(folder, execute):
+    pytest.importorskip("chgnet")
+    from superionic.labelling.teacher import teacher_single_point
+
+    execute(folder, model="chgnet")
+    run = read(folder)
+    wanted = teacher_single_point(run.final_structure)
+    assert run.ionic_steps[-1]["e_fr_energy"] == pytest.approx(wanted.energy_eV, abs=1e-4)
+    assert np.allclose(run.ionic_steps[-1]["forces"], wanted.forces_eV_per_A, atol=1e-4)
+
+
+def test_unknown_model_is_refused(folder, execute):
+    with pytest.raises(InputFileError, match="'dft': choose from pair, chgnet"):
+        execute(folder, model="dft")

@@ -41,6 +41,12 @@ PARAMETERS: Final = {
     "KGAMMA": "T",
     "LORBIT": "0",
     "LMAXMIX": "2",
+    "LDAU": "F",
+    "LHFCALC": "F",
+    "AEXX": "0.0",
+    "HFSCREEN": "0.0",
+    "IVDW": "0",
+    "LUSE_VDW": "F",
 }
 """VASP's defaults of the tags that the stand-in reports among its parameters."""
 ALIASES: Final = {"ENMAX": "ENCUT"}
