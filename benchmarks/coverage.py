@@ -34,7 +34,7 @@ class Answer:
     std: float
     interval68: tuple[float, float]
     interval95: tuple[float, float]
-    ok: bool = True
+    ok: bool | None = None
     haven_covered: bool | None = None
 
 
@@ -70,6 +70,11 @@ def peer(python: str, tool: str, model: str, seed: int) -> Answer | None:
     return Answer(value, std, (low, high), (low95, high95))
 
 
+def _share(verdicts: list[bool | None]) -> str:
+    known = [verdict for verdict in verdicts if verdict is not None]
+    return f"{np.mean(known):.2f}" if known else "-"
+
+
 def row(name: str, model: str, answers: list[Answer]) -> str:
     """One line of the table."""
     values = np.array([answer.value for answer in answers])
@@ -84,7 +89,7 @@ def row(name: str, model: str, answers: list[Answer]) -> str:
     return (
         f"| {model} | {name} | {len(answers)} | {100 * bias:+.1f} ± {100 * error:.1f} | "
         f"{100 * values.std(ddof=1) / TRUE_CM2_PER_S:.1f} | {100 * claimed:.2g} | {covers[0]:.2f} | {covers[1]:.2f} | "
-        f"{np.mean([a.ok for a in answers]):.2f} | {f'{np.mean(haven):.2f} of {len(haven)}' if haven else '-'} |"
+        f"{_share([a.ok for a in answers])} | {f'{np.mean(haven):.2f} of {len(haven)}' if haven else '-'} |"
     )
 
 

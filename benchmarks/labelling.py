@@ -27,7 +27,9 @@ import numpy as np
 from pymatgen.core import Lattice, Structure
 
 GOAL_S = 1.0
-SITES_PER_SIDE = 2
+CELLS_PER_SIDE = 2
+FRAMES_PER_RUN = 30
+"""As the default of sampling.frames."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def frame(number: int) -> Structure:
     """Distorted LiCl with 64 atoms in interleaved order."""
     rng = np.random.default_rng(number)
     structure = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.14), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    structure.make_supercell([SITES_PER_SIDE] * 3)
+    structure.make_supercell([CELLS_PER_SIDE] * 3)
     order = rng.permutation(len(structure))
     shuffled = Structure.from_sites([structure[int(i)] for i in order])
     return Structure(shuffled.lattice, shuffled.species, shuffled.frac_coords + rng.normal(0, 0.005, (len(order), 3)))
@@ -101,34 +103,45 @@ def stand_in_cpu_s(folder: Path, repeats: int = 5) -> float:
     return float(np.median(costs))
 
 
-def own_flow(store: Any, n: int, campaign: str) -> Any:  # noqa: ANN401 (jobflow)
-    """The labelling stage of n frames, whose sampling run is put into the store as if it had run."""
-    from monty.json import jsanitize
-
-    from superionic.flows.stages import Category, Stage, mark
-    from superionic.labelling.jobs import LabelSetMaker
+def sampling_run(first: int, n: int, campaign: str) -> Any:  # noqa: ANN401 (SamplingDoc)
+    """A sampling run as a campaign makes it."""
     from superionic.potentials.schemas import PotentialRef
-    from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
-    from superionic.stages import LabellingSettings
+    from superionic.sampling.schemas import SamplingDoc
 
-    run = SamplingDoc(
-        key=campaign,
+    return SamplingDoc(
+        key=f"{campaign}-{first}",
         potential=PotentialRef(name="none", sha256="0" * 64, level_of_theory="none"),
         parent_index=0,
-        parent_id="parent",
+        parent_id=f"parent {first}",
         seed=0,
         temperature_K=800,
         mean_temperature_K=800,
         time_ps=1,
         frame_times_ps=[0.1] * n,
-        frames=[frame(i) for i in range(n)],
+        frames=[frame(first + i) for i in range(n)],
         strains=[np.zeros((3, 3)).tolist()] * n,
         rejected_strains=0,
     )
-    output = jsanitize(run, strict=True, enum_values=True)
-    record = {"uuid": campaign, "index": 1, "output": output, "completed_at": "2026-01-01", "metadata": {}}
-    store.update(record, key=["uuid", "index"], save={"data": ["frames"]})
-    job = LabelSetMaker("label", LabellingSettings()).make(SamplingSetDoc(key="set", runs=[run], requested=1))
+
+
+def own_flow(store: Any, n: int, campaign: str) -> Any:  # noqa: ANN401 (jobflow)
+    """The labelling stage of n frames, whose sampling runs are put into the store as if they had run."""
+    from monty.json import jsanitize
+
+    from superionic.flows.stages import Category, Stage, mark
+    from superionic.labelling.jobs import LabelSetMaker
+    from superionic.sampling.schemas import SamplingSetDoc
+    from superionic.stages import LabellingSettings
+
+    runs = [sampling_run(i, min(FRAMES_PER_RUN, n - i), campaign) for i in range(0, n, FRAMES_PER_RUN)]
+    for run in runs:
+        output = jsanitize(run, strict=True, enum_values=True)
+        record = {"uuid": run.key, "index": 1, "output": output, "completed_at": "2026-01-01", "metadata": {}}
+        store.update(record, key=["uuid", "index"], save={"data": ["frames"]})
+    # only the number of frames matters here: the label jobs fetch theirs by key, as in a campaign
+    atom = Structure(Lattice.cubic(5), ["Li"], [[0, 0, 0]])
+    small = [run.model_copy(update={"frames": [atom] * len(run.frames)}) for run in runs]
+    job = LabelSetMaker("label", LabellingSettings()).make(SamplingSetDoc(key="set", runs=small, requested=1))
     return mark(job, Stage.LABELLING, Category.VASP, campaign)
 
 

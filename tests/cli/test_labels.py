@@ -91,3 +91,10 @@ def test_refusals_are_counted_with_a_folder_where_there_is_one():
     (count,) = count_refusals([*jobs])
     assert (count.cause, count.n_labels, count.folder) == ("crashed", 2, "node:/x")
     assert json.dumps(count.__dict__)
+
+
+def test_export_of_nothing_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("SUPERIONIC_MONGO_URI", "local")
+    result = CliRunner().invoke(app, ["export", "dataset", "-C", str(tmp_path)])
+    assert isinstance(result.exception, InputError)
+    assert "superionic run SPEC" in str(result.exception)

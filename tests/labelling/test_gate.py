@@ -71,6 +71,11 @@ def test_unconverged_comes_first(good_label):
     assert check_label(dict(good_label) | {"converged": True}) is None
 
 
+def test_a_refused_label_keeps_its_cause(good_label):
+    crashed = good_label.model_copy(update={"energy_eV": None, "accepted": False, "refusal": Refusal.CRASHED})
+    assert check_label(crashed) is Refusal.CRASHED
+
+
 def test_bounds_come_from_the_settings(good_label):
     strict = LabellingSettings(max_force_eV_per_A=0.1)
     assert check_label(good_label, settings=strict) is Refusal.FORCE_TOO_LARGE

@@ -1,6 +1,6 @@
 """Label jobs: one per structure, judged, collected with a ledger, never more lost than one label."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from superionic.documents import CompositionInfo
 from superionic.errors import InputError, InsufficientDataError, NotConfiguredError
 from superionic.labelling.jobs import LabelSetMaker, ScanStaticMaker, StaticMaker, TeacherStaticMaker
 from superionic.labelling.results import LabelFailure, SinglePoint
-from superionic.labelling.schemas import LabelDoc, LabelSetDoc, Refusal
+from superionic.labelling.schemas import CalculationInfo, LabelDoc, LabelSetDoc, Refusal
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure, ScreeningDoc
 from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
 from superionic.stages import LabelEngine, LabellingSettings
@@ -141,6 +141,27 @@ def test_a_failed_calculation_is_a_label_with_cause_and_folder_and_is_tried_agai
     reused = {label.refusal: label.reused_from is not None for label in again if label.reused_from is not None}
     assert reused == {Refusal.FORCE_TOO_LARGE: True}, "a run that froze says nothing about the structure"
     assert [label.refusal for label in again].count(Refusal.FROZEN) == 2
+
+
+@dataclass
+class DetailedMaker(ArithmeticMaker):
+    """Labels with the task document of their calculation."""
+
+    def single_point(self, structure):
+        info = CalculationInfo(code="vasp 6.4.2", task_document={"calcs_reversed": [1, 2, 3]})
+        return replace(super().single_point(structure), calculation=info)
+
+
+def test_task_documents_live_in_the_additional_store_alone(store, rock_salt):
+    put(store, sampling_doc([frame(rock_salt, 0.0)]), "run-a")
+    sampling = SamplingSetDoc(runs=[sampling_doc([frame(rock_salt, 0.0)])], requested=1, key="set")
+    job = LabelSetMaker("label: x=1", label_maker=DetailedMaker()).make(sampling)
+    run_locally(job, store=store, log=False)
+    stored = store.docs_store.query_one({"output.@class": "LabelDoc"})
+    assert "blob_uuid" in stored["output"]["calculation"]["task_document"]
+    (label,) = outputs(store, LabelDoc)
+    assert label.calculation.task_document == {"calcs_reversed": [1, 2, 3]}
+    assert job.output.resolve(store).labels[0].calculation.task_document is None
 
 
 def test_labels_of_two_methods_are_not_collected(store, rock_salt, good_label):

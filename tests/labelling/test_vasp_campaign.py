@@ -115,11 +115,15 @@ def test_retry_with_other_settings_heals_the_refused_labels(database, stand_in):
         parse_changes(["not_a_tag"])
 
 
-def kill_workers(stop, logs, kills, rng):
-    """Kill a worker with SIGKILL at random moments while the campaign runs."""
+def kill_workers(stop, launches, kills, rng):
+    """Kill a worker with SIGKILL at random moments; between two kills some labels get done, so none is hit often."""
+    begun = 0
     while not stop.is_set() and kills["left"]:
-        time.sleep(rng.uniform(2.0, 9.0))
-        victims = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and is_worker(p, logs)]
+        begun += rng.randint(2, 5)
+        while len(list(launches.rglob("vasp-*"))) < begun and not stop.is_set():
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0.0, 1.5))
+        victims = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and is_worker(p, launches)]
         if victims:
             os.kill(rng.choice(victims), signal.SIGKILL)
             kills["left"] -= 1
@@ -135,7 +139,7 @@ def is_worker(process, launches):
 
 def test_killed_workers_lose_at_most_the_running_label_and_double_none(database, stand_in, monkeypatch):
     n_kills = int(os.environ.get("SUPERIONIC_TEST_KILLS", "3"))
-    n_labels, stop, kills = 5 * n_kills, threading.Event(), {"left": n_kills}
+    n_labels, stop, kills = 6 * n_kills, threading.Event(), {"left": n_kills}
     monkeypatch.setenv("SUPERIONIC_FAKE_VASP_SECONDS", "0.05")
     vasp_campaign.write_faults(stand_in / "faults.json", [])
     labels = submit(database, n_labels)

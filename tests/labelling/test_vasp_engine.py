@@ -86,7 +86,7 @@ def test_two_steps_and_no_files(stand_in):
     result = scan_single_point(frame(2), REHEARSAL.model_copy(update={"vasp": vasp}))
     assert result.energy_eV == pytest.approx(vasp_campaign.model_values(frame(2)).energy_eV, abs=1e-6)
     assert list(stand_in.glob("vasp-*")) == []
-    assert result.calculation.task.task["run_type"] == "SCAN"
+    assert result.calculation.task_document["run_type"] == "SCAN"
 
 
 def test_without_rehearsal_the_stand_in_is_refused(stand_in):
@@ -173,5 +173,6 @@ def test_names_and_forbidden_changes():
         scan.level_of_theory(VaspSettings(incar={"METAGGA": None}))
     with pytest.raises(InputError, match="NSW cannot be changed"):
         scan.level_of_theory(VaspSettings(incar={"NSW": 5}))
+    assert VaspSettings(incar={"EDIFF": "1e-6", "ALGO": "Normal"}).incar == {"EDIFF": 1e-6, "ALGO": "Normal"}
     with pytest.raises(ValueError, match="written in capitals"):
         VaspSettings(incar={"encut": 520})

@@ -225,6 +225,7 @@ def test_stress_has_ases_sign_and_unit(plain):
         ("PREC", "Accurate", "normal", False),
         ("LASPH", True, ".TRUE.", True),
         ("LREAL", False, "Auto", False),
+        ("LREAL", "Auto", "A", True),
         ("ENCUT", 680, 680.0, True),
         ("ENCUT", 680, "680", False),
         ("GGA", None, "--", True),

@@ -24,7 +24,8 @@ def space(cell):
     pattern = np.zeros(cell.width, dtype=np.int8)
     for block in cell.charge_blocks:
         pattern[block.positions[: block.counts[1]]] = 1
-    return PatternSpace(cell, pattern, len(cell.permutations) // len(stabiliser(cell.permutations, pattern)))
+    base = cell.first_species_labels(pattern[None, :])[0]
+    return PatternSpace(cell, pattern, base, len(cell.permutations) // len(stabiliser(cell.permutations, pattern)))
 
 
 def test_complete_choice_lists_every_raw_decoration(cell, space):

@@ -7,6 +7,7 @@ from pymatgen.core import Lattice, Structure
 
 from superionic.errors import OrderingError
 from superionic.ordering.ewald import ewald_matrix
+from superionic.units import COULOMB_EV_A
 
 
 def rock_salt():
@@ -42,7 +43,7 @@ def test_madelung_constant_of_rock_salt():
     charges = np.array([site.specie.oxi_state for site in structure])
     matrix = ewald_matrix(structure.lattice.matrix, structure.frac_coords)
     energy_per_pair = 0.5 * charges @ matrix @ charges / 4
-    assert energy_per_pair * (5.64 / 2) / -14.3996454784255 == pytest.approx(1.747564594633, abs=1e-10)
+    assert energy_per_pair * (5.64 / 2) / -COULOMB_EV_A == pytest.approx(1.747564594633, abs=1e-10)
 
 
 def test_coinciding_sites_are_refused():

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import i0
 
 from superionic.transport import DiffusionSettings, Verdict, analyze_trajectory
 
@@ -28,6 +29,23 @@ def test_intervals_cover_the_true_diffusivity_as_often_as_they_claim(make_run):
     ok = [r for r in results if r.verdict is Verdict.OK]
     assert all(r.diffusivity_std_cm2_per_s / r.diffusivity_cm2_per_s >= 0.99 / np.sqrt(r.n_hops) for r in ok)
     assert np.median([r.diffusivity_std_cm2_per_s for r in ok]) < 0.3 * true
+
+
+def test_ions_that_move_together_get_the_error_of_their_groups(make_run):
+    """Groups of three that hop together carry a third of the information; a jackknife over ions would not see it."""
+    true, results = 1e-5, []
+    for seed in range(25):
+        run = make_run(seed, mobile=48, duration_ps=150.0)
+        host = run.positions_A[:, 48:]
+        paths = run.positions_A[:, :16]
+        rattle = 0.3 * np.random.default_rng(seed).normal(size=(len(paths), 48, 3))
+        together = np.concatenate([np.repeat(paths, 3, axis=1) + rattle, host], axis=1)
+        results.append(analyze_trajectory(together, *run.arguments[1:]))
+    inside = [r.diffusivity_interval95_cm2_per_s[0] <= true <= r.diffusivity_interval95_cm2_per_s[1] for r in results]
+    ok = [r for r in results if r.verdict is Verdict.OK]
+    ions = [r.samples.particles.trace(axis1=1, axis2=2).std() / 3 / np.sqrt(47) * 1e-4 for r in ok]
+    assert sum(inside) >= 21
+    assert np.median([r.diffusivity_std_cm2_per_s for r in ok] / np.array(ions)) > 1.4
 
 
 def test_hops_are_counted_and_curves_have_the_plain_meaning(make_run):
@@ -197,3 +215,24 @@ def test_one_ion_and_ten_frames_are_answered_without_a_crash():
     result = analyze_trajectory(positions, 30 * np.eye(3), ["Li", "Cl"], "Li", 0.1, 300.0)
     assert result.verdict is not Verdict.OK
     assert np.isfinite(result.diffusivity_std_cm2_per_s)
+
+
+def test_overdamped_ions_in_a_periodic_potential_have_the_exact_diffusivity():
+    """D = mu kT / (<exp(V/kT)> <exp(-V/kT)>) = mu kT / I0(B / 2 kT)^2, Lifson and Jackson, JCP 36, 2410 (1962)."""
+    runs, ions, frames, substeps, step, barrier = 10, 48, 700, 10, 0.02, 3.0
+    rng, wave = np.random.default_rng(0), 2 * np.pi / 3.0
+    x, kept = np.zeros((runs, ions, 3)), np.empty((frames, runs, ions, 3))
+    for k in range(-50, frames):
+        for _ in range(substeps):
+            x += -0.5 * barrier * wave * np.sin(wave * x) * step + np.sqrt(2 * step) * rng.normal(size=x.shape)
+        kept[max(k, 0)] = x
+    true = 1e-4 / i0(0.5 * barrier) ** 2
+    found = [
+        analyze_trajectory(kept[:, r], 12.0 * np.eye(3), ["Li"] * ions, "Li", substeps * step, 800.0)
+        for r in range(runs)
+    ]
+    values = np.array([r.diffusivity_cm2_per_s for r in found])
+    inside = [r.diffusivity_interval95_cm2_per_s[0] <= true <= r.diffusivity_interval95_cm2_per_s[1] for r in found]
+    assert sum(inside) >= 8
+    # 2 % for the finite time step
+    assert values.mean() == pytest.approx(true, rel=0.02 + 3 * values.std() / true / np.sqrt(runs))

@@ -90,6 +90,16 @@ def test_a_compressed_file_is_read_like_a_plain_one(tmp_path, walk):
     )
 
 
+def test_potcar_names_in_an_xdatcar_are_read_as_elements(tmp_path, walk):
+    path = write_as("xdatcar", tmp_path, walk)
+    lines = path.read_text().splitlines()
+    lines[5] = lines[5].replace("Li", "Li_sv/1a2b3c").replace("In", "In_d")
+    path.write_text("\n".join(lines) + "\n")
+    assert load_trajectory(path, time_step_ps=0.1).species == tuple(SYMBOLS)
+    with pytest.raises(TransportInputError, match="file_format is 'xdat'"):
+        load_trajectory(path, time_step_ps=0.1, file_format="xdat")
+
+
 def test_ase_molecular_dynamics_tells_the_time_between_frames(tmp_path):
     atoms = Atoms("Ar8", positions=3.8 * np.argwhere(np.ones((2, 2, 2))), cell=7.6 * np.eye(3), pbc=True)
     atoms.calc = LennardJones(epsilon=0.01, sigma=3.4, rc=3.5)
@@ -114,6 +124,32 @@ def test_replicas_are_not_taken_for_segments(tmp_path, walk):
     write(tmp_path / "1.xyz", images(walk), format="extxyz")
     with pytest.raises(TransportInputError, match=r"does not continue.*replicas"):
         load_trajectory([tmp_path / "1.xyz", tmp_path / "1.xyz"], time_step_ps=0.1)
+
+
+def test_files_with_different_cells_are_no_segments(tmp_path, walk):
+    write(tmp_path / "1.xyz", images(walk[:30]), format="extxyz")
+    write(tmp_path / "2.xyz", images(walk[30:], cells=np.broadcast_to(1.02 * OBLIQUE, (30, 3, 3))), format="extxyz")
+    with pytest.raises(TransportInputError, match=r"cells of the files differ by 2 %.*replicas"):
+        load_trajectory([tmp_path / "1.xyz", tmp_path / "2.xyz"], time_step_ps=0.1)
+    short = images(walk[30:])
+    for atoms in short:
+        del atoms[-1]
+    write(tmp_path / "3.xyz", short, format="extxyz")
+    with pytest.raises(TransportInputError, match=r"frame 0 of .*3.xyz has 11 atoms.*1.xyz has 12"):
+        load_trajectory([tmp_path / "1.xyz", tmp_path / "3.xyz"], time_step_ps=0.1)
+
+
+def test_atoms_a_little_outside_the_box_are_still_seen_as_wrapped(tmp_path, walk):
+    """LAMMPS wraps only when it rebuilds its neighbour lists."""
+    rng = np.random.default_rng(3)
+    path = tmp_path / "loose.lammpstrj"
+    slack = rng.uniform(-1.0, 1.0, (FRAMES, ATOMS, 3))
+    wrapped = walk - 20.0 * np.floor((walk + slack) / 20.0)
+    assert (wrapped < 0).any()
+    lammps_dump(path, wrapped)
+    run = load_trajectory(path, time_step_ps=0.1)
+    assert run.was_wrapped
+    np.testing.assert_allclose(run.positions_A - run.positions_A[0], walk - walk[0], atol=2e-5)
 
 
 def test_a_changing_cell_is_refused_or_scaled_out(tmp_path, walk):

@@ -42,6 +42,9 @@ def _row(result: StoredResult) -> LabelRow:
     return LabelRow(
         **common,
         level_of_theory=doc.level_of_theory,
+        settings_hash=doc.settings_hash,
+        message=doc.message,
+        folder=doc.calculation.folder if doc.calculation else "",
         accepted=doc.accepted,
         refusal=doc.refusal.value if doc.refusal else None,
         parent_id=doc.parent_id,

@@ -122,6 +122,9 @@ class LabelRow(QueryRow):
     """One label, accepted or refused; forces stay in the raw document."""
 
     level_of_theory: str = Field(description="method; a teacher potential is named as such")
+    settings_hash: str = Field("", description="hash of the label-defining settings; empty for a teacher potential")
+    message: str = Field("", description="details of a refusal")
+    folder: str = Field("", description="machine and folder of the calculation")
     accepted: bool = Field(description="whether the gate admitted the label")
     refusal: str | None = Field(None, description="why not")
     parent_id: str = Field("", description="identity of the parent ordering")

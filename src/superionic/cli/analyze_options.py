@@ -37,7 +37,7 @@ class FileFormat(StrEnum):
     PYMATGEN = "pymatgen-json"
 
 
-Files = Annotated[list[Path], typer.Argument(metavar="TRAJECTORY...", help="files of any common format")]
+Files = Annotated[list[Path], typer.Argument(metavar="TRAJECTORY", help="files of any common format")]
 Mobile = Annotated[str, typer.Option("--mobile", "-m", help="symbol of the mobile species, e.g. Li")]
 TimeStep = Annotated[float | None, typer.Option("--time-step-ps", help="time between frames, ps")]
 FrameInterval = Annotated[

@@ -70,9 +70,7 @@ def produce(
     return document.model_copy(update=stamp | {"software": software_versions(), "resources": cost})
 
 
-def find_finished(
-    schema: type[DocT], key: str, reusable: Callable[[DocT], bool] = lambda _: True
-) -> DocT | None:
+def find_finished(schema: type[DocT], key: str, reusable: Callable[[DocT], bool] = lambda _: True) -> DocT | None:
     """The newest complete and reusable document with this key in the store of the running job, if any."""
     from monty.json import MontyDecoder
 

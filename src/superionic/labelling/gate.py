@@ -86,7 +86,8 @@ def _data_problem(label: Any) -> Refusal | None:  # noqa: ANN401
     forces = numbers(_read(label, "forces_eV_per_A"), (len(own), 3))
     stress = numbers(_read(label, "stress_eV_per_A3"), STRESS_SHAPE)
     if energy is None or forces is None or stress is None:
-        return Refusal.MISSING_DATA
+        own_cause = _read(label, "refusal")  # why a refused label has no data
+        return Refusal(own_cause) if own_cause else Refusal.MISSING_DATA
     finite = all(np.isfinite(values).all() for values in (energy, forces, stress))
     return None if finite else Refusal.NOT_FINITE
 

@@ -172,7 +172,7 @@ class LabelSetMaker(Maker):
         InputError
             If the accepted labels are of several methods.
         """
-        accepted = [label for label in labels if label is not None and label.accepted]
+        accepted = [_light(label) for label in labels if label is not None and label.accepted]
         refused = _ledger(labels, items)
         self._require_enough(len(accepted), refused, composition)
         level = common("level of theory", [label.level_of_theory for label in accepted])
@@ -237,6 +237,13 @@ def common(what: str, values: Sequence[str]) -> str:
             "methods must not be mixed: label all structures with one program and one set of inputs"
         )
     return found[0]
+
+
+def _light(label: LabelDoc) -> LabelDoc:
+    """The label without its task document, which stays with the label's own job."""
+    if label.calculation is None or label.calculation.task_document is None:
+        return label
+    return label.model_copy(update={"calculation": label.calculation.model_copy(update={"task_document": None})})
 
 
 def _ledger(labels: Sequence[LabelDoc | None], items: Sequence[str]) -> list[RefusedLabel]:

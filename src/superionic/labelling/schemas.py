@@ -33,12 +33,6 @@ class Refusal(StrEnum):
     UNREADABLE_OUTPUT = "unreadable_output"
 
 
-class TaskRecord(Document):
-    """emmet's task document of a calculation, for those who want everything (store: data)."""
-
-    task: dict[str, Any] = Field(description="emmet TaskDoc as plain data", repr=False)
-
-
 class CalculationInfo(Document):
     """How a calculation by a density-functional code was made; small enough to stay with every label."""
 
@@ -50,7 +44,9 @@ class CalculationInfo(Document):
     bandgap_eV: float | None = Field(None, description="band gap, eV")
     corrections: list[str] = Field(default=[], description="what custodian found and changed")
     folder: str = Field("", description="machine and folder of the run")
-    task: TaskRecord | None = Field(None, description="emmet's task document, if asked for (store: data)")
+    task_document: dict[str, Any] | None = Field(
+        None, description="emmet's task document as plain data, if asked for (store: data)", repr=False
+    )
 
 
 class LabelDoc(BaseDoc):

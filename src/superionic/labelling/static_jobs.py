@@ -16,7 +16,7 @@ from superionic.documents import BaseDoc, CompositionInfo
 from superionic.errors import CalculationError
 from superionic.labelling.gate import check_label
 from superionic.labelling.results import LabelFailure, SinglePoint
-from superionic.labelling.schemas import CalculationInfo, LabelDoc, Refusal, TaskRecord
+from superionic.labelling.schemas import CalculationInfo, LabelDoc, Refusal
 from superionic.sampling.schemas import SamplingDoc
 from superionic.stages import LabellingSettings
 
@@ -59,7 +59,7 @@ class StaticMaker(Maker):
     def require_elements(self, elements: Collection[str]) -> None:
         """Raise InputError if the settings leave open how to label these elements; needs no program."""
 
-    @stage_job(data=[TaskRecord], output_schema=LabelDoc)
+    @stage_job(data=["task_document"], output_schema=LabelDoc)
     def make(
         self,
         structure: Structure,
@@ -93,14 +93,14 @@ class StaticMaker(Maker):
         """
         return self._label(structure, parent, parent_id, frame_index, spec_key, composition)
 
-    @stage_job(data=[TaskRecord], output_schema=LabelDoc)
+    @stage_job(data=["task_document"], output_schema=LabelDoc)
     def make_frame(self, run: SamplingDoc | str, frame: int) -> LabelDoc:
         """Label one frame of a sampling run, given by the run's document or its key."""
         document = fetch(run, SamplingDoc)
         where = document.spec_key, document.composition
         return self._label(document.frames[frame], document, document.parent_id, frame, *where)
 
-    @stage_job(data=[TaskRecord], output_schema=LabelDoc)
+    @stage_job(data=["task_document"], output_schema=LabelDoc)
     def make_relaxed(self, schema_name: str, key: str, index: int) -> LabelDoc:
         """Label one relaxed structure of a stored document that has a list `relaxed`."""
         document = fetch_named(schema_name, key)

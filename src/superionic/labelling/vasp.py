@@ -18,7 +18,7 @@ from superionic.errors import NotConfiguredError, SuperionicError
 from superionic.labelling.ordering import SortedStructure, for_vasp
 from superionic.labelling.results import LabelFailure, SinglePoint
 from superionic.labelling.scan import defining_incar, level_of_theory, spin_of
-from superionic.labelling.schemas import CalculationInfo, Refusal, TaskRecord
+from superionic.labelling.schemas import CalculationInfo, Refusal
 from superionic.labelling.spin import SpinChoice
 from superionic.labelling.vasp_calculation import VaspCalculation, read_task
 from superionic.labelling.vasp_configuration import require_command
@@ -79,7 +79,7 @@ def single_point(prepared: SortedStructure, settings: LabellingSettings, spin: S
     if problem is not None:
         raise LabelFailure(*problem, folder=info.folder, calculation=info, level=calculated_level(found, settings))
     if settings.vasp.store_task_document:
-        info = info.model_copy(update={"task": TaskRecord(task=task.model_dump(mode="json"))})
+        info = info.model_copy(update={"task_document": task.model_dump(mode="json")})
     tidy(folder, settings.vasp.keep_files)
     return SinglePoint(
         energy_eV=float(found.energy_eV),

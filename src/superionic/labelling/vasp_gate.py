@@ -203,7 +203,7 @@ def same_value(tag: str, wanted: Any, found: Any) -> bool:  # noqa: ANN401 (INCA
     """Whether an INCAR value is the one asked for; a tighter EDIFF is as good."""
     if wanted is None or found is None:
         return found in ABSENT and wanted in ABSENT and (wanted is None or tag in {"LDAU", "ADDGRID"})
-    if isinstance(wanted, bool) or isinstance(found, bool):
+    if tag == "LREAL" or isinstance(wanted, bool) or isinstance(found, bool):
         return str(found).strip(". ").upper()[:1] == str(wanted).upper()[:1]
     if isinstance(wanted, str):
         length = PREC_LETTERS if tag == "PREC" else None

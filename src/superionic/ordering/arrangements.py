@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb, prod
 
 import numpy as np
@@ -12,6 +13,8 @@ from superionic.ordering.lattices import IntArray, LabelArray
 CodeArray = npt.NDArray[np.uint64]
 CHUNK_ELEMENTS = 131_072
 """Codes held at a time (arrangements x permutations): what stays in the second-level cache."""
+HALF_BITS = np.uint64(32)
+HALF_MASK = np.uint64(2**32 - 1)
 ZOBRIST_SEED = 20250621
 
 
@@ -85,13 +88,19 @@ def _subset(ranks: IntArray, n: int, size: int) -> LabelArray:
     """Return the indicator of the subsets with the given numbers (combinatorial number system)."""
     subsets = np.zeros((n, len(ranks)), dtype=np.int8)
     missing = np.full(len(ranks), size)
-    for site in range(n):
-        without = np.array([min(comb(n - site - 1, m), 2**62) for m in range(size + 1)])[missing]
+    for site, table in enumerate(_subsets_without(n, size)):
+        without = table[missing]
         chosen = ranks >= without
         ranks = ranks - without * chosen
         missing -= chosen
         subsets[site] = chosen
     return np.ascontiguousarray(subsets.T)
+
+
+@lru_cache(maxsize=4096)
+def _subsets_without(n: int, size: int) -> IntArray:
+    """Return, for each site, how many subsets of the later sites have 0, 1, ... members, at most 2^62."""
+    return np.array([[min(comb(n - site - 1, m), 2**62) for m in range(size + 1)] for site in range(n)])
 
 
 def draw(blocks: Sequence[Block], size: int, width: int, rng: np.random.Generator) -> LabelArray:
@@ -141,8 +150,11 @@ class Canonicaliser:
         restricted = np.unique(permutations[:, self._positions], axis=0)
         self._permutations: IntArray = restricted
         self._table, self.collision_free = _code_table(blocks, permutations.shape[1])
-        # Contiguous over the group: one arrangement costs one vector addition per site.
-        self._images = np.ascontiguousarray(self._table[restricted].transpose(1, 2, 0))
+        # Codes of all images are sums over sites: one matrix product for each half of their 64 bits, exact in
+        # double precision. Label 0 contributes nothing.
+        images = self._table[restricted][:, :, 1:].transpose(2, 1, 0).reshape(-1, len(restricted))
+        self._low = (images & HALF_MASK).astype(np.float64)
+        self._high = (images >> HALF_BITS).astype(np.float64)
 
     def codes(self, labels: LabelArray) -> CodeArray:
         """Return the code of the orbit of each arrangement.
@@ -197,10 +209,10 @@ class Canonicaliser:
         order = len(self._permutations)
         step = max(1, CHUNK_ELEMENTS // order)
         for start in range(0, len(labels), step):
-            part = labels[start : start + step]
-            total = np.zeros((len(part), order), dtype=np.uint64)
-            for column, position in enumerate(self._positions):
-                total += self._images[column][part[:, position]]
+            part = labels[start : start + step, self._positions]
+            present = np.hstack([part == label for label in range(1, self._table.shape[1])] or [part[:, :0]])
+            low, high = (present.astype(np.float64) @ table for table in (self._low, self._high))
+            total = (high.astype(np.uint64) << HALF_BITS) + low.astype(np.uint64)
             yield slice(start, start + step), total
 
 

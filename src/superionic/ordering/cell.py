@@ -237,6 +237,31 @@ class DisorderedCell:
         return [s.class_block for s in self.sublattices if len(s.class_charges_e) > 1]
 
     @cached_property
+    def is_isovalent(self) -> bool:
+        """Whether species of equal charge share a sublattice."""
+        return any(len(labels) > 1 for sublattice in self.sublattices for labels in sublattice.members)
+
+    @cached_property
+    def _first_of_class(self) -> LabelArray:
+        """Label of the first species of each charge class, shape (n_columns, n_classes)."""
+        n_classes = max((len(sublattice.members) for sublattice in self.sublattices), default=1)
+        table = np.zeros((self.width, n_classes), dtype=np.int8)
+        for sublattice in self.sublattices:
+            first = [labels[0] for labels in sublattice.members]
+            table[sublattice.positions, : len(first)] = first
+        return table
+
+    def first_species_labels(self, patterns: LabelArray) -> LabelArray:
+        """Fill charge patterns, shape (n, n_columns), with the first species of each class; return species labels."""
+        labels: LabelArray = self._first_of_class[np.arange(self.width), patterns]
+        return labels
+
+    @cached_property
+    def rows(self) -> tuple[tuple[int, ...], ...]:
+        """The supercell matrix as tuples."""
+        return tuple(tuple(row) for row in self.matrix.tolist())
+
+    @cached_property
     def fixed(self) -> dict[int, Any]:
         """Species of the ordered sites by site number."""
         ordered = np.flatnonzero(self.reference.pools < 0)
@@ -258,7 +283,7 @@ class DisorderedCell:
                     numbers[species] += count
         return list(numbers.items())
 
-    @property
+    @cached_property
     def n_atoms(self) -> int:
         """Number of atoms in every ordering of the cell."""
         return sum(number for _, number in self.composition)
@@ -279,8 +304,20 @@ class DisorderedCell:
             if len(classes) == 1:
                 base[self.sites[sublattice.positions]] = classes[0]
         active = all_positions(self.charge_blocks)
-        matrix_eV = ewald_matrix(self.lattice_A, self.frac_coords)
+        matrix_eV = self._ewald_matrix()
         return ChargeEnergy.of(matrix_eV, base, self.sites[active], active, charges[active])
+
+    def _ewald_matrix(self) -> FloatArray:
+        """Return the Ewald matrix of all sites; translations give the rows of all copies of a site."""
+        n_cells = self.cosets.size
+        n_reference = len(self.frac_coords) // n_cells
+        rows = ewald_matrix(self.lattice_A, self.frac_coords, np.arange(n_reference) * n_cells)
+        cells = self.cosets.representatives
+        between = self.cosets.index(cells[None, :, :] - cells[:, None, :])
+        blocks = rows.reshape(n_reference, n_reference, n_cells)[:, :, between]
+        matrix = blocks.transpose(0, 2, 1, 3).reshape(len(self.frac_coords), len(self.frac_coords))
+        symmetric: FloatArray = 0.5 * (matrix + matrix.T)
+        return symmetric
 
     def structure(self, labels: LabelArray) -> Structure:
         """Write an ordering as an ordered pymatgen Structure.

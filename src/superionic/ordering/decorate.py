@@ -66,23 +66,33 @@ class PatternSpace:
         The cell.
     pattern : ndarray of int, shape (n_columns,)
         Charge class of every column.
+    base : ndarray of int8, shape (n_columns,)
+        The pattern filled with the first species of each class (:meth:`DisorderedCell.first_species_labels`).
     multiplicity : int
         Number of raw patterns equivalent to it.
     """
 
-    def __init__(self, cell: DisorderedCell, pattern: LabelArray, multiplicity: int) -> None:
-        self._cell, self._pattern, self._multiplicity = cell, pattern, multiplicity
-        self._blocks: list[Block] = []
-        self._members: list[IntArray] = []
-        self._base = np.zeros(cell.width, dtype=np.int8)
-        for sublattice in cell.sublattices:
-            for charge_class, labels in enumerate(sublattice.members):
-                here = sublattice.positions[pattern[sublattice.positions] == charge_class]
-                self._base[here] = labels[0]
-                if len(labels) > 1:
-                    self._blocks.append(Block(here, tuple(sublattice.counts[label] for label in labels)))
-                    self._members.append(np.array(labels))
+    def __init__(self, cell: DisorderedCell, pattern: LabelArray, base: LabelArray, multiplicity: int) -> None:
+        self._cell, self._pattern = cell, pattern
+        self.base, self.multiplicity = base, multiplicity
+        self._blocks, self._members = self._isovalent() if cell.is_isovalent else ([], [])
         self.n_raw = count_raw(self._blocks)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether no isovalent species share sites: the pattern is the only ordering, ``base``."""
+        return not self._blocks
+
+    def _isovalent(self) -> tuple[list[Block], list[IntArray]]:
+        """Return blocks of sites that isovalent species share, and the labels of these species."""
+        blocks, species = [], []
+        for sublattice in self._cell.sublattices:
+            for charge_class, labels in enumerate(sublattice.members):
+                if len(labels) > 1:
+                    here = sublattice.positions[self._pattern[sublattice.positions] == charge_class]
+                    blocks.append(Block(here, tuple(sublattice.counts[label] for label in labels)))
+                    species.append(np.array(labels))
+        return blocks, species
 
     @cached_property
     def _stabiliser(self) -> IntArray:
@@ -119,12 +129,12 @@ class PatternSpace:
         Decorations
             In the order of choice, so that a prefix is itself a choice by the same rule.
         """
-        if not self._blocks:
-            return Decorations(self._base[None, :], np.array([self._multiplicity]))
+        if self.is_single:
+            return Decorations(self.base[None, :], np.array([self.multiplicity]))
         canonicaliser = Canonicaliser(self._stabiliser, self._blocks)
         candidates = self._candidates(quota, rule, canonicaliser, rng)
         candidates = candidates[self._preference(candidates, quota, rule, energies_eV)]
-        multiplicities = self._multiplicity * canonicaliser.orbit_sizes(candidates)
+        multiplicities = self.multiplicity * canonicaliser.orbit_sizes(candidates)
         return Decorations(self._species_labels(candidates), multiplicities)
 
     def _candidates(
@@ -172,7 +182,7 @@ class PatternSpace:
 
     def _species_labels(self, decorations: LabelArray) -> LabelArray:
         """Translate labels within blocks to species labels of all columns."""
-        labels = np.tile(self._base, (len(decorations), 1))
+        labels = np.tile(self.base, (len(decorations), 1))
         for block, members in zip(self._blocks, self._members, strict=True):
             labels[:, block.positions] = members[decorations[:, block.positions]]
         return labels

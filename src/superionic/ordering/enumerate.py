@@ -175,9 +175,10 @@ def enumerate_orderings(
 
 def _choose_patterns(queue: PatternQueue, budget: int, per_pattern: int | None) -> list[tuple[Pattern, int]]:
     """Choose patterns and their quotas of decorations."""
-    isovalent = any(len(members) > 1 for s in queue.spaces[0].cell.sublattices for members in s.members)
-    # Without isovalent species each pattern is one ordering: nothing to share out before pooling.
-    return share_out(queue, budget if isovalent else max(budget, len(queue)), per_pattern)
+    if queue.spaces[0].cell.is_isovalent:
+        return share_out(queue, budget, per_pattern)
+    # Without isovalent species each pattern is one ordering: nothing to share out.
+    return [(pattern, 1) for pattern in queue]
 
 
 def _with_duplicates(limits: SearchLimits, cell: DisorderedCell, n_cells: int) -> SearchLimits:
@@ -218,7 +219,11 @@ def _first_of_each(orderings: Iterable[Ordering], keys: OrderingKeys | None, n: 
         first.setdefault(keys.key(ordering.pattern.space.cell, ordering.labels), ordering)
         if len(first) == n:
             break
-    return list(first.values())
+    # Equivalence is that of the crystal here, which may have operations that the supercell lacks.
+    return [
+        replace(ordering, multiplicity=keys.multiplicity(ordering.pattern.space.cell, ordering.labels))
+        for ordering in first.values()
+    ]
 
 
 def _pattern_ids(orderings: list[Ordering], keys: OrderingKeys | None) -> dict[int, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 from pymatgen.core import Lattice
 from scipy.special import erfc
 
@@ -17,14 +18,14 @@ from superionic.ordering.arrangements import Block
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 from superionic.units import COULOMB_EV_A
 
-REAL_CUTOFF_A = 8.0
+REAL_CUTOFF_A = 10.0
 DECAY = 5.2
 """Both sums stop where their terms have decayed like erfc(5.2), about 2e-13."""
 BLOCK_ELEMENTS = 2_000_000
 SHORTEST_DISTANCE_A = 0.01
 
 
-def ewald_matrix(lattice_A: FloatArray, frac_coords: FloatArray) -> FloatArray:
+def ewald_matrix(lattice_A: FloatArray, frac_coords: FloatArray, rows: IntArray | None = None) -> FloatArray:
     """Compute the Ewald interaction matrix of unit point charges.
 
     The sum of P. P. Ewald, Ann. Phys. 369, 253 (1921), in the form of A. Y. Toukmaji and
@@ -37,11 +38,13 @@ def ewald_matrix(lattice_A: FloatArray, frac_coords: FloatArray) -> FloatArray:
         Lattice vectors as rows, in angstrom.
     frac_coords : ndarray, shape (n_sites, 3)
         Fractional coordinates.
+    rows : ndarray of int, shape (n_rows,), optional
+        Rows to compute, by default all; the others of a supercell follow by translation.
 
     Returns
     -------
-    ndarray, shape (n_sites, n_sites)
-        Symmetric matrix A in eV per squared elementary charge; ``E = q A q / 2`` per cell.
+    ndarray, shape (n_rows, n_sites)
+        Rows of the symmetric matrix A in eV per squared elementary charge; ``E = q A q / 2`` per cell.
 
     Raises
     ------
@@ -53,25 +56,27 @@ def ewald_matrix(lattice_A: FloatArray, frac_coords: FloatArray) -> FloatArray:
     cell = np.array(reduced.matrix)
     frac = np.asarray(frac_coords) @ np.asarray(lattice_A) @ np.linalg.inv(cell)
     alpha = DECAY / REAL_CUTOFF_A
-    matrix = _real_space(cell, frac, alpha) + _reciprocal_space(cell, frac, alpha)
+    rows = np.arange(len(frac)) if rows is None else rows
+    matrix = _real_space(cell, frac, alpha, rows) + _reciprocal_space(cell, frac, alpha, rows)
     matrix -= np.pi / (alpha**2 * reduced.volume)
-    matrix[np.diag_indices_from(matrix)] -= 2.0 * alpha / np.sqrt(np.pi)
-    symmetric: FloatArray = 0.5 * COULOMB_EV_A * (matrix + matrix.T)
-    return symmetric
+    matrix[np.arange(len(rows)), rows] -= 2.0 * alpha / np.sqrt(np.pi)
+    in_eV: FloatArray = COULOMB_EV_A * matrix
+    return in_eV
 
 
-def _real_space(cell: FloatArray, frac: FloatArray, alpha: float) -> FloatArray:
+def _real_space(cell: FloatArray, frac: FloatArray, alpha: float, rows: IntArray) -> FloatArray:
     """Sum erfc(alpha r) / r over all pairs and periodic images within the cutoff."""
     n_sites = len(frac)
     heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
     reach = np.floor(REAL_CUTOFF_A / heights + 0.5).astype(int)
     images = np.array(list(product(*(range(-n, n + 1) for n in reach))), dtype=float) @ cell
-    matrix = np.zeros((n_sites, n_sites))
-    rows_per_block = max(1, BLOCK_ELEMENTS // max(1, n_sites))
-    for start in range(0, n_sites, rows_per_block):
-        difference = frac[start : start + rows_per_block, None, :] - frac[None, :, :]
+    matrix = np.zeros((len(rows), n_sites))
+    step = max(1, BLOCK_ELEMENTS // max(1, n_sites))
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        difference = frac[part, None, :] - frac[None, :, :]
         vectors = (difference - np.round(difference)) @ cell
-        own = np.eye(n_sites, dtype=bool)[start : start + rows_per_block]
+        own = part[:, None] == np.arange(n_sites)
         for image in images:
             r = np.linalg.norm(vectors + image, axis=-1)
             close = (r < REAL_CUTOFF_A) if image.any() else (r < REAL_CUTOFF_A) & ~own
@@ -80,11 +85,11 @@ def _real_space(cell: FloatArray, frac: FloatArray, alpha: float) -> FloatArray:
                     f"Two sites are closer than {SHORTEST_DISTANCE_A} A; merge them into one site that "
                     "several species share."
                 )
-            matrix[start : start + rows_per_block][close] += erfc(alpha * r[close]) / r[close]
+            matrix[start : start + step][close] += erfc(alpha * r[close]) / r[close]
     return matrix
 
 
-def _reciprocal_space(cell: FloatArray, frac: FloatArray, alpha: float) -> FloatArray:
+def _reciprocal_space(cell: FloatArray, frac: FloatArray, alpha: float, rows: IntArray) -> FloatArray:
     """Sum the smooth part over half of reciprocal space (the other half is its mirror image)."""
     g_max = 2.0 * alpha * DECAY
     reciprocal = 2.0 * np.pi * np.linalg.inv(cell).T
@@ -96,13 +101,13 @@ def _reciprocal_space(cell: FloatArray, frac: FloatArray, alpha: float) -> Float
     indices, g_squared = indices[kept], g_squared[kept]
     volume = abs(np.linalg.det(cell))
     weights = np.sqrt(8.0 * np.pi / volume * np.exp(-g_squared / (4.0 * alpha**2)) / g_squared)
-    matrix = np.zeros((len(frac), len(frac)))
+    matrix = np.zeros((len(rows), len(frac)))
     columns = max(1, BLOCK_ELEMENTS // max(1, len(frac)))
     for start in range(0, len(indices), columns):
         phases = 2.0 * np.pi * frac @ indices[start : start + columns].T
         for wave in (np.cos, np.sin):
             amplitudes = weights[start : start + columns] * wave(phases)
-            matrix += amplitudes @ amplitudes.T
+            matrix += amplitudes[rows] @ amplitudes.T
     return matrix
 
 
@@ -167,6 +172,17 @@ class ChargeEnergy:
         field = self.field_eV + self.coupling_eV @ mean
         constant = self.constant_eV + 0.5 * float(mean @ (self.field_eV + field))
         return ChargeEnergy(self.columns, constant, field, self.coupling_eV, self.charges_e - mean[:, None])
+
+    def part(self, inside: npt.NDArray[np.bool_]) -> "ChargeEnergy":
+        """Return the energy of some active sites alone, without the constant.
+
+        Parameters
+        ----------
+        inside : ndarray of bool, shape (n_active,)
+            Sites to keep.
+        """
+        coupling = self.coupling_eV[np.ix_(inside, inside)]
+        return ChargeEnergy(self.columns[inside], 0.0, self.field_eV[inside], coupling, self.charges_e[inside])
 
     def charges(self, labels: LabelArray) -> FloatArray:
         """Return the charges in e, shape (n, n_active), of labels of shape (n, n_columns)."""

@@ -7,20 +7,22 @@ in single precision with a rigorous margin for rounding, and every survivor agai
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from superionic.ordering.arrangements import Block, Canonicaliser, count_raw, unrank
 from superionic.ordering.ewald import ChargeEnergy
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 from superionic.ordering.patterns import CHUNK, ChargePatterns, LowestPatterns, Progress
-from superionic.ordering.split import Case, MaskArray, Split
+from superionic.ordering.split import Case, Split
 
 SingleArray = npt.NDArray[np.float32]
 TILE_ROWS, TILE_COLUMNS = 128, 2048
@@ -29,6 +31,7 @@ SPAN_COLUMNS = 32 * TILE_COLUMNS
 """Columns that are evaluated before survivors are collected; bounds the memory for them."""
 Found = tuple[IntArray, IntArray]
 """Numbers of first and of second halves, shape (n,) each."""
+FIRST_TILES = 4
 UNIT_ROUNDOFF = 2.0**-24
 BATCH = 16_384
 """Candidates that are compared by symmetry at a time."""
@@ -39,6 +42,12 @@ def allowed_cores() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores, int(asked)) if asked.isdigit() and int(asked) else cores
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> ThreadpoolController:
+    """Find the thread pools of the process; looking for them takes 10 ms."""
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +79,11 @@ class _Pairs:
     partners: SingleArray
     rounding_eV: float
 
+    @property
+    def least_energy(self) -> float:
+        """Lower bound of the energy of all pairs, in eV."""
+        return float(self.bounds_eV[0] + self.partners[-1, 0]) - self.rounding_eV
+
     def below(self, corner: tuple[int, int], limit: Callable[[], float]) -> Iterator[Found]:
         """Yield first and second halves of the pairs below a limit in a span of tiles."""
         rows = slice(corner[0], corner[0] + TILE_ROWS)
@@ -95,12 +109,12 @@ class _Pairs:
 
 def _pairs(case: Case, split: Split, energy: ChargeEnergy) -> _Pairs:
     """Write down both halves of a case and what couples them."""
-    in_first = split.in_first[energy.columns]
-    second, partners = _second_half(case, energy, ~in_first, split.subgroup.shape[1])
-    first, energies, couplings = _first_half(case, energy, in_first, split.subgroup)
-    charges = np.zeros(len(in_first))
-    charges[~in_first] = partners[:-1, 0]
-    bounds = energies + _least_coupling(couplings, charges[~in_first], case.second, energy.columns[~in_first])
+    in_first, width = split.in_first[energy.columns], split.subgroup.shape[1]
+    inner, outer = energy.part(in_first), energy.part(~in_first)
+    second, partners = _second_half(case, outer, width)
+    coupling = energy.coupling_eV[np.ix_(in_first, ~in_first)]
+    first, energies, couplings = _first_half(case, inner, coupling, split.subgroup)
+    bounds = energies + _least_coupling(couplings, partners[:-1, 0], case.second, outer.columns)
     order = np.argsort(bounds, kind="stable")
     left = np.hstack([couplings[order], np.ones((len(order), 1), dtype=np.float32)])
     scale = float(np.abs(left).max(axis=0) @ np.abs(partners).max(axis=1) + np.abs(energies).max())
@@ -109,7 +123,7 @@ def _pairs(case: Case, split: Split, energy: ChargeEnergy) -> _Pairs:
 
 
 def _first_half(
-    case: Case, energy: ChargeEnergy, inside: MaskArray, subgroup: IntArray
+    case: Case, energy: ChargeEnergy, coupling_eV: FloatArray, subgroup: IntArray
 ) -> tuple[LabelArray, FloatArray, SingleArray]:
     """Write down the representatives of the first half, their energies, and their potentials at the other sites."""
     canonicaliser, width = Canonicaliser(subgroup, case.first), subgroup.shape[1]
@@ -117,22 +131,22 @@ def _first_half(
     for ranks in _chunks(count_raw(case.first)):
         part = unrank(case.first, ranks, width)
         part = part[canonicaliser.is_representative(part)]
-        charges = np.where(inside, energy.charges(part), 0.0)
+        charges = energy.charges(part)
         labels.append(part)
-        energies.append(energy.energies_of_charges(charges) - energy.constant_eV)
-        couplings.append((charges @ energy.coupling_eV[:, ~inside]).astype(np.float32))
+        energies.append(energy.energies_of_charges(charges))
+        couplings.append((charges @ coupling_eV).astype(np.float32))
     return np.concatenate(labels), np.concatenate(energies), np.concatenate(couplings)
 
 
-def _second_half(case: Case, energy: ChargeEnergy, inside: MaskArray, width: int) -> tuple[IntArray, SingleArray]:
+def _second_half(case: Case, energy: ChargeEnergy, width: int) -> tuple[IntArray, SingleArray]:
     """Number the second halves by rising energy and write down their charges and, in the last row, energies."""
     total = count_raw(case.second)
-    partners = np.empty((int(inside.sum()) + 1, total), dtype=np.float32)
+    partners = np.empty((len(energy.columns) + 1, total), dtype=np.float32)
     energies = np.empty(total)
     for ranks in _chunks(total):
-        charges = np.where(inside, energy.charges(unrank(case.second, ranks, width)), 0.0)
-        energies[ranks] = energy.energies_of_charges(charges) - energy.constant_eV
-        partners[:-1, ranks[0] : ranks[-1] + 1] = charges[:, inside].T
+        charges = energy.charges(unrank(case.second, ranks, width))
+        energies[ranks] = energy.energies_of_charges(charges)
+        partners[:-1, ranks[0] : ranks[-1] + 1] = charges.T
     partners[-1] = energies
     order = np.argsort(energies, kind="stable")
     return order, np.ascontiguousarray(partners[:, order])
@@ -145,7 +159,7 @@ def _chunks(total: int) -> Iterator[IntArray]:
 
 
 def _least_coupling(
-    couplings: SingleArray, charges_e: FloatArray, blocks: list[Block], columns: IntArray
+    couplings: SingleArray, charges_e: SingleArray, blocks: list[Block], columns: IntArray
 ) -> FloatArray:
     """Return the least coupling energy of each first half with any second half.
 
@@ -192,18 +206,31 @@ def evaluate_all(
     """
     centred = energy.centred(split.blocks)
     lowest = LowestPatterns(Canonicaliser(permutations, split.blocks), k, permutations.shape[1])
-    total, done = split.n_pairs, 0
-    with threadpool_limits(1, "blas"):
-        for case in split.cases():
-            pairs = _pairs(case, split, centred)
-            _scan(pairs, lowest, energy, centred.constant_eV, cores)
-            done += len(pairs.first) * len(pairs.second)
-            if progress is not None:
-                progress("charge patterns", done / total)
+    tell = _Teller(split.n_pairs, progress)
+    with _libraries().limit(limits=1, user_api="blas"):
+        # The most promising case first: the sooner the threshold is low, the more is skipped.
+        cases = [_pairs(case, split, centred) for case in split.cases()]
+        for pairs in sorted(cases, key=lambda pairs: pairs.least_energy):
+            _scan(pairs, lowest, energy, centred.constant_eV, cores, tell)
     return lowest.result(energy)
 
 
-def _scan(pairs: _Pairs, lowest: LowestPatterns, energy: ChargeEnergy, constant_eV: float, cores: int) -> None:
+class _Teller:
+    """Count evaluated pairs and tell the fraction done."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._total, self._progress, self._done = total, progress, 0
+
+    def __call__(self, n_pairs: int) -> None:
+        """Count some more pairs."""
+        self._done += n_pairs
+        if self._progress is not None:
+            self._progress("charge patterns", min(1.0, self._done / self._total))
+
+
+def _scan(
+    pairs: _Pairs, lowest: LowestPatterns, energy: ChargeEnergy, constant_eV: float, cores: int, tell: _Teller
+) -> None:
     """Offer all pairs of a case that can be among the lowest."""
 
     def limit() -> float:
@@ -212,40 +239,54 @@ def _scan(pairs: _Pairs, lowest: LowestPatterns, energy: ChargeEnergy, constant_
     def survivors(corner: tuple[int, int]) -> list[Found]:
         return list(pairs.below(corner, limit))
 
-    rows, columns = range(0, len(pairs.first), TILE_ROWS), range(0, len(pairs.second), SPAN_COLUMNS)
+    n_first, n_second = len(pairs.first), len(pairs.second)
+    if pairs.least_energy > limit():
+        tell(n_first * n_second)
+        return
     if not np.isfinite(lowest.threshold):
         _offer(pairs, lowest, energy, _cheapest(pairs, lowest.k))
-    for found in _in_order(survivors, product(rows, columns), cores):
+    corners = list(product(range(0, n_first, TILE_ROWS), range(0, n_second, SPAN_COLUMNS)))
+    for corner, found in zip(corners, _in_order(survivors, corners, cores), strict=True):
         for first, second in found:
             for start in range(0, len(first), BATCH):
                 part = slice(start, start + BATCH)
                 _offer(pairs, lowest, energy, (first[part], second[part]))
+        tell(min(TILE_ROWS, n_first - corner[0]) * min(SPAN_COLUMNS, n_second - corner[1]))
 
 
 def _cheapest(pairs: _Pairs, k: int) -> Found:
-    """Return low pairs of the first tile, so that a first threshold is known early."""
-    tile = pairs.couplings[:TILE_ROWS] @ pairs.partners[:, :TILE_COLUMNS]
+    """Return low pairs of the first tiles, so that a first threshold is known early."""
+    tile = pairs.couplings[:TILE_ROWS] @ pairs.partners[:, : FIRST_TILES * TILE_COLUMNS]
     tile += pairs.energies_eV[:TILE_ROWS, None].astype(np.float32)
-    n = min(4 * k, tile.size) - 1
+    n = min(6 * k, tile.size) - 1
     row, column = np.divmod(np.argpartition(tile.ravel(), n)[: n + 1], tile.shape[1])
     return row, column
 
 
 def _offer(pairs: _Pairs, lowest: LowestPatterns, energy: ChargeEnergy, found: Found) -> None:
     """Write pairs as patterns and offer them with their energies in double precision."""
-    labels = pairs.labels(found)
-    lowest.add(labels, energy.energies(labels))
+    labels, codes = lowest.unknown(pairs.labels(found))
+    lowest.add(labels, energy.energies(labels), codes)
 
 
 def _in_order(
     work: Callable[[tuple[int, int]], list[Found]], items: Iterable[tuple[int, int]], cores: int
 ) -> Iterator[list[Found]]:
-    """Apply a function to items, on several threads if asked, and yield the results in order."""
+    """Apply a function to items, on several threads if asked, and yield the results in order.
+
+    Threads do not run far ahead, because later items profit from the threshold that earlier ones lower.
+    """
     if cores == 1:
         yield from map(work, items)
         return
     pool = ThreadPoolExecutor(cores)
+    running: deque[Future[list[Found]]] = deque()
     try:
-        yield from pool.map(work, items)
+        for item in items:
+            running.append(pool.submit(work, item))
+            if len(running) > cores:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

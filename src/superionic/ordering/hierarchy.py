@@ -6,6 +6,7 @@ gives some of its decorations until enough orderings are found.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isqrt
 from typing import overload
 
@@ -22,9 +23,6 @@ from superionic.ordering.exact import evaluate_all
 from superionic.ordering.lattices import LabelArray
 from superionic.ordering.patterns import ChargePatterns, Progress, tie_groups
 from superionic.ordering.split import best_split
-
-NO_CHOICE = np.random.default_rng(0)
-"""Handed over where nothing is drawn; making a generator takes longer than listing such a pattern."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,11 @@ class Space:
     count_distinct: int
     count_raw: int
 
+    @cached_property
+    def first_orderings(self) -> LabelArray:
+        """The patterns filled with the first species of each charge class, shape (n_patterns, n_columns)."""
+        return self.cell.first_species_labels(self.patterns.labels)
+
     @classmethod
     def of(cls, cell: DisorderedCell, limits: SearchLimits) -> "Space":
         """Find the lowest charge patterns of a supercell, completely if that is affordable.
@@ -97,7 +100,7 @@ class Space:
         k = min(limits.n_patterns, count_patterns)
         energy = cell.charge_energy()
         split = best_split(blocks, group)
-        if split is not None and split.n_pairs <= limits.max_evaluations:
+        if split is not None and split.n_pairs <= max(1, limits.max_evaluations):
             patterns = evaluate_all(split, energy, group, k, cores=limits.cores, progress=limits.progress)
         else:
             patterns = search(
@@ -182,7 +185,8 @@ class PatternQueue(Sequence[Pattern]):
         if index not in self._known:
             space, row = self._entries[index]
             labels = space.patterns.labels[row]
-            decorations = PatternSpace(space.cell, labels, int(space.patterns.multiplicities[row]))
+            base, multiplicity = space.first_orderings[row], int(space.patterns.multiplicities[row])
+            decorations = PatternSpace(space.cell, labels, base, multiplicity)
             self._known[index] = Pattern(space, labels, float(space.patterns.energies_eV[row]), decorations)
         return self._known[index]
 
@@ -279,8 +283,11 @@ def decorate_patterns(
         Orderings, pattern by pattern.
     """
     for number, (pattern, quota) in enumerate(used):
+        if pattern.decorations.is_single:
+            yield Ordering(pattern, pattern.decorations.base, pattern.decorations.multiplicity)
+            continue
         # One generator per pattern: the choice for one does not depend on the size of the others.
-        rng = np.random.default_rng([seed, number]) if pattern.decorations.n_raw > 1 else NO_CHOICE
+        rng = np.random.default_rng([seed, number])
         chosen = pattern.decorations.choose(quota, rule, rng, _ranking(pattern, energy_function))
         for labels, multiplicity in zip(chosen.labels, chosen.multiplicities, strict=True):
             yield Ordering(pattern, labels, int(multiplicity))

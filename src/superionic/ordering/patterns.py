@@ -130,12 +130,19 @@ class LowestPatterns:
             return np.inf
         return float(self.energies_eV[self.k - 1]) + CUT_MARGIN_eV
 
-    def add(self, labels: LabelArray, energies_eV: FloatArray) -> None:
-        """Offer patterns, shape (n, n_columns), with their energies."""
+    def unknown(self, labels: LabelArray) -> tuple[LabelArray, CodeArray]:
+        """Return one of each distinct pattern that is not kept already, and their codes."""
+        codes, first = np.unique(self._canonicaliser.codes(labels), return_index=True)
+        fresh = ~np.isin(codes, self.codes)
+        return labels[first[fresh]], codes[fresh]
+
+    def add(self, labels: LabelArray, energies_eV: FloatArray, codes: CodeArray | None = None) -> None:
+        """Offer patterns, shape (n, n_columns), with their energies and, if they are known, codes."""
         low = energies_eV <= self.threshold
         if not low.any():
             return
-        codes = np.concatenate([self.codes, self._canonicaliser.codes(labels[low])])
+        new = self._canonicaliser.codes(labels[low]) if codes is None else codes[low]
+        codes = np.concatenate([self.codes, new])
         energies = np.concatenate([self.energies_eV, energies_eV[low]])
         everything = np.concatenate([self.labels, labels[low]])
         _, first = np.unique(codes, return_index=True)

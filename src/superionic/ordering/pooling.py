@@ -23,6 +23,7 @@ class _Images:
 
     period: tuple[int, ...]
     sources: IntArray
+    lattices: tuple[Cosets, ...]
 
 
 class OrderingKeys:
@@ -59,11 +60,33 @@ class OrderingKeys:
         tuple
             Equal for equivalent orderings and only for these.
         """
+        period, reduced = self._reduced(cell, labels)
+        images = self._images_of(period)
+        return images.period, min(row.tobytes() for row in reduced[images.sources])
+
+    def multiplicity(self, cell: DisorderedCell, labels: LabelArray) -> int:
+        """Return how many raw orderings of a supercell are equivalent under the operations of the crystal.
+
+        These are the images that have the periodicity of the supercell. All lattices that the
+        operations make of the ordering's period have equally many images each.
+
+        Parameters
+        ----------
+        cell : DisorderedCell
+            A supercell of the reference.
+        labels : ndarray of int, shape (n_columns,)
+            Label of each column.
+        """
+        period, reduced = self._reduced(cell, labels)
+        images = self._images_of(period)
+        per_lattice = len({row.tobytes() for row in reduced[images.sources]})
+        return per_lattice * sum(bool(np.all(cosets.index(cell.matrix) == 0)) for cosets in images.lattices)
+
+    def _reduced(self, cell: DisorderedCell, labels: LabelArray) -> tuple[Cosets, LabelArray]:
+        """Return the true period of a labelling and its labels in one period."""
         table = labels.reshape(self._n_sites, cell.cosets.size)
         period = _true_period(table, cell.cosets)
-        reduced = table[:, cell.cosets.index(period.representatives)]
-        images = self._images_of(period)
-        return images.period, min(row.tobytes() for row in reduced.ravel()[images.sources])
+        return period, table[:, cell.cosets.index(period.representatives)].ravel()
 
     def _images_of(self, period: Cosets) -> _Images:
         """Return (and remember) all images of labellings with a given period."""
@@ -76,7 +99,9 @@ class OrderingKeys:
                 for g, cosets in enumerate(moved)
                 if tuple(cosets.hnf.ravel().tolist()) == smallest
             ]
-            self._images[memory] = _Images(smallest, np.unique(np.concatenate(sources), axis=0))
+            lattices = {tuple(cosets.hnf.ravel().tolist()): cosets for cosets in moved}
+            unique = np.unique(np.concatenate(sources), axis=0)
+            self._images[memory] = _Images(smallest, unique, tuple(lattices.values()))
         return self._images[memory]
 
     def _sources(self, g: int, period: Cosets, moved: Cosets) -> IntArray:

@@ -7,6 +7,7 @@ whose first half is a representative, because an element of H brings u there and
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, product
 from math import prod
 
@@ -86,7 +87,7 @@ class Split:
             for block in self.blocks
         )
 
-    @property
+    @cached_property
     def n_pairs(self) -> int:
         """Number of pairs that have to be evaluated: representatives times second halves."""
         return sum(count_distinct(self.subgroup, case.first) * count_raw(case.second) for case in self.cases())

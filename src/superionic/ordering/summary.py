@@ -66,7 +66,7 @@ class Found:
             count_charge_patterns=len(patterns) if complete else sum(s.count_patterns for s in spaces),
             count_raw=sum(space.count_raw for space in spaces),
             n_atoms=np.array([cell.n_atoms for cell in cells]),
-            supercells=tuple(tuple(tuple(row) for row in cell.matrix.tolist()) for cell in cells),
+            supercells=tuple(cell.rows for cell in cells),
             evidence=tuple(s.patterns.evidence for s in spaces if s.patterns.evidence is not None),
             mode=f"{self._pattern_mode()}; {self._decoration_mode()}",
             tie_rule=self._tie_rule(),

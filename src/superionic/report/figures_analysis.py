@@ -141,8 +141,8 @@ def framework_chart(found: FrameworkIntegrity, identity: str) -> Chart | None:
     figure.add_hline(y=5.0, line={"color": "#9a3d00", "width": 1, "dash": "dot"}, row=1, col=1)
     style(figure)
     figure.update_xaxes(**axis("time (ps)"))
-    figure.update_yaxes(**axis("displaced (%)", rangemode="tozero"), row=1, col=1)
-    figure.update_yaxes(**axis("order left (%)", rangemode="tozero"), row=1, col=2)
+    figure.update_yaxes(**axis("displaced (%)", range=[-2, 102]), row=1, col=1)
+    figure.update_yaxes(**axis("order left (%)", range=[-2, 112]), row=1, col=2)
     caption = (
         "Left: host atoms further than half the nearest-neighbour distance from where they started (dotted: the limit "
         "of 5 %). Right: structure factor at the strongest reflections of the start, relative to the start. "

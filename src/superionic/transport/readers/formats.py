@@ -236,6 +236,8 @@ def _xdatcar_frames(path: Path, notes: list[str]) -> Iterator[Frame]:
                 header = [line] if frame_read else [*header, line]
                 frame_read = False
                 continue
+            # POTCAR names and hashes (Li_sv/1a2b) are no symbols to ASE
+            header[5] = " ".join(name.split("/")[0].split("_")[0] for name in header[5].split()) + "\n"
             count = sum(int(number) for number in header[6].split())
             rows = list(islice(lines, count))
             if len(rows) < count:

@@ -152,13 +152,21 @@ def told_temperature(
 def _source(
     path: Path, file_format: TrajectoryFormat | str | None, type_symbols: Sequence[str] | None
 ) -> tuple[FrameSource, TrajectoryFormat]:
-    chosen = detect_format(path) if file_format is None else TrajectoryFormat(file_format)
+    chosen = detect_format(path) if file_format is None else _named(file_format)
     try:
         return open_frames(path, chosen, type_symbols), chosen
     except TransportInputError:
         raise
     except Exception as error:
         raise TransportInputError(f"{path} cannot be read as {chosen.value}: {_said(error)}.") from error
+
+
+def _named(file_format: TrajectoryFormat | str) -> TrajectoryFormat:
+    try:
+        return TrajectoryFormat(file_format)
+    except ValueError as error:
+        known = ", ".join(item.value for item in TrajectoryFormat)
+        raise TransportInputError(f"file_format is {file_format!r}: give one of {known}, or none.") from error
 
 
 def _treatment(variable_cell: VariableCell | str) -> VariableCell:

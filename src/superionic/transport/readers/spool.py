@@ -20,8 +20,8 @@ CERTAIN_STEP = 0.48
 """Largest step between frames, in cells, from which the way around the cell can be told."""
 UNUSUAL_STEPS, LEAST_GAP_A = 2.0, 1.0
 """A join is refused when an atom moves there by more than twice the largest step of the run, and by more than 1 A."""
-WRAP_JUMP, WRAP_SLACK = 0.75, 0.3
-"""A wrapped axis: some atom jumps by most of a cell although all stay within little more than one."""
+WRAP_JUMP, WRAP_SLACK = 0.5, 0.3
+"""A wrapped axis: some atom jumps by over half a cell although all stay within little more than one."""
 BLOCK_FRAMES = 200
 
 
@@ -102,9 +102,18 @@ class Spool:
                 f"{where} has no cell: the analysis needs a periodic crystal. In (ext)xyz, write Lattice=... per frame."
             )
         self._check_step(frame.step, where)
-        self._file.write(np.ascontiguousarray(frame.positions_A, dtype=np.float32).tobytes())
+        self._write(np.ascontiguousarray(frame.positions_A, dtype=np.float32).tobytes())
         self._cells.append(np.array(frame.cell_A, dtype=np.float64))
         segment.stop += 1
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise TransportInputError(
+                f"cannot write positions to a temporary file in {tempfile.gettempdir()} ({error}): make room there, "
+                "set TMPDIR to a folder with room, or take fewer frames with --every (every in Python)."
+            ) from error
 
     def _check_atoms(self, frame: Frame, where: str) -> None:
         if len(frame.numbers) != len(self.numbers):
