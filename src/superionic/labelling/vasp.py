@@ -18,7 +18,7 @@ from superionic.errors import NotConfiguredError, SuperionicError
 from superionic.labelling.ordering import SortedStructure, for_vasp
 from superionic.labelling.results import LabelFailure, SinglePoint
 from superionic.labelling.scan import defining_incar, level_of_theory, spin_of
-from superionic.labelling.schemas import CalculationInfo, Refusal
+from superionic.labelling.schemas import CalculationInfo
 from superionic.labelling.spin import SpinChoice
 from superionic.labelling.vasp_calculation import VaspCalculation, read_task
 from superionic.labelling.vasp_configuration import require_command
@@ -191,6 +191,3 @@ def tidy(folder: Path, keep: KeepFiles) -> None:
             path.unlink() if path.is_file() else shutil.rmtree(path)
         elif path.is_file() and not path.name.endswith(".gz"):
             compress_file(path, compression="gz")
-
-
-__all__ = ["Refusal", "scan_single_point", "single_point", "tidy"]

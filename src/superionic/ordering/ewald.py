@@ -18,7 +18,7 @@ from superionic.ordering.arrangements import Block
 from superionic.ordering.lattices import FloatArray, IntArray, LabelArray
 from superionic.units import COULOMB_EV_A
 
-REAL_CUTOFF_A = 10.0
+REAL_CUTOFF_A = 12.0
 DECAY = 5.2
 """Both sums stop where their terms have decayed like erfc(5.2), about 2e-13."""
 BLOCK_ELEMENTS = 2_000_000

@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -32,6 +33,8 @@ SPAN_COLUMNS = 32 * TILE_COLUMNS
 Found = tuple[IntArray, IntArray]
 """Numbers of first and of second halves, shape (n,) each."""
 FIRST_TILES = 4
+FEW_PAIRS = 10_000_000
+"""Spaces of this size are evaluated as fast as thread pools can be limited."""
 UNIT_ROUNDOFF = 2.0**-24
 BATCH = 16_384
 """Candidates that are compared by symmetry at a time."""
@@ -206,12 +209,13 @@ def evaluate_all(
     """
     centred = energy.centred(split.blocks)
     lowest = LowestPatterns(Canonicaliser(permutations, split.blocks), k, permutations.shape[1])
-    tell = _Teller(split.n_pairs, progress)
-    with _libraries().limit(limits=1, user_api="blas"):
+    cases = [_pairs(case, split, centred) for case in split.cases()]
+    total = sum(len(pairs.first) * len(pairs.second) for pairs in cases)
+    tell = _Teller(total, progress)
+    with nullcontext() if total < FEW_PAIRS else _libraries().limit(limits=1, user_api="blas"):
         # The most promising case first: the sooner the threshold is low, the more is skipped.
-        cases = [_pairs(case, split, centred) for case in split.cases()]
         for pairs in sorted(cases, key=lambda pairs: pairs.least_energy):
-            _scan(pairs, lowest, energy, centred.constant_eV, cores, tell)
+            _scan(pairs, lowest, energy, centred.constant_eV, 1 if total < FEW_PAIRS else cores, tell)
     return lowest.result(energy)
 
 

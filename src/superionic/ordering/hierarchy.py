@@ -100,7 +100,7 @@ class Space:
         k = min(limits.n_patterns, count_patterns)
         energy = cell.charge_energy()
         split = best_split(blocks, group)
-        if split is not None and split.n_pairs <= max(1, limits.max_evaluations):
+        if split is not None and split.fits(limits.max_evaluations):
             patterns = evaluate_all(split, energy, group, k, cores=limits.cores, progress=limits.progress)
         else:
             patterns = search(

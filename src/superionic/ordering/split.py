@@ -29,6 +29,9 @@ MOST_PARTS = 6
 SECONDS_PER_PAIR, SECONDS_PER_ROW, SECONDS_PER_IMAGE = 1e-8, 2e-6, 1e-9
 """Rough costs; they only choose between divisions that give the same answer."""
 
+SHORT_SECONDS = 1.0
+"""A division this cheap is taken without looking at others."""
+
 Counts = tuple[int, ...]
 MaskArray = npt.NDArray[np.bool_]
 
@@ -92,6 +95,11 @@ class Split:
         """Number of pairs that have to be evaluated: representatives times second halves."""
         return sum(count_distinct(self.subgroup, case.first) * count_raw(case.second) for case in self.cases())
 
+    def fits(self, max_pairs: int) -> bool:
+        """Return whether there are at most so many pairs; a single one always fits."""
+        # Symmetry only makes them fewer, so counting them exactly is needed near the limit only.
+        return count_raw(self.blocks) <= max(1, max_pairs) or self.n_pairs <= max_pairs
+
     def cases(self) -> Iterator[Case]:
         """Yield every way to divide the ions between the halves."""
         sites = [
@@ -143,6 +151,8 @@ def best_split(blocks: list[Block], permutations: IntArray) -> Split | None:
     if count_raw(blocks) <= FEW_ROWS:
         return whole
     splits = [_grown(blocks, permutations, orbits(permutations, all_positions(blocks)))]
+    if splits[0].is_affordable and splits[0].seconds < SHORT_SECONDS:
+        return splits[0]
     # Orbits alone cannot divide a single sublattice: parts of an orbit have a smaller group.
     splits += [Split(blocks, mask, _keeping(permutations, mask)) for mask in _halves_of_orbits(blocks, permutations)]
     positions = all_positions(blocks)
