@@ -12,7 +12,8 @@ from random_crystals import random_case
 
 from superionic.ordering import count_orderings, enumerate_orderings
 
-SEEDS = range(240)
+SEEDS = [*range(80), *(pytest.param(seed, marks=pytest.mark.integration) for seed in range(80, 240))]
+"""240 crystals; a third of them with the unit tests, the others with the slower ones."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -39,6 +39,7 @@ __all__ = ["LEVEL_OF_THEORY", "cp2k_single_point", "require_cp2k", "settings_has
 
 logger = logging.getLogger(__name__)
 CALCULATION: Final = "label"
+LONGEST_PATH: Final = 60
 TAIL_LINES: Final = 24
 DEFINING: Final = ("cutoff_Ry", "rel_cutoff_Ry", "kspacing_per_A", "basis", "eps_scf")
 """Settings that can change a converged label."""
@@ -113,7 +114,7 @@ def cp2k_single_point(
     mesh = k_mesh(structure.lattice.matrix, settings.kspacing_per_A)
     here = Path(tempfile.mkdtemp(prefix="cp2k-", dir=folder or Path.cwd()))
     atoms = _atoms(structure)
-    with _calculator(atoms, settings, mesh, here, command) as calculator:
+    with _short_label(here) as label, _calculator(atoms, settings, mesh, here, label, command) as calculator:
         result = _evaluate(calculator, atoms, settings, here)
     output = read_output((here / f"{CALCULATION}.out").read_text(encoding="utf-8", errors="replace"))
     return replace(result, calculation=_judged(output, settings, mesh, here))
@@ -126,7 +127,7 @@ def _atoms(structure: Structure) -> Atoms:
 
 @contextmanager
 def _calculator(
-    atoms: Atoms, settings: Cp2kSettings, mesh: tuple[int, int, int], here: Path, command: str
+    atoms: Atoms, settings: Cp2kSettings, mesh: tuple[int, int, int], here: Path, label: str, command: str
 ) -> Iterator[Any]:
     """ASE's calculator; its CP2K process is gone when the block ends, however it ends."""
     from superionic.labelling.cp2k_calculator import FileInputCp2k
@@ -134,7 +135,7 @@ def _calculator(
     factory: Any = FileInputCp2k  # ASE's classes have no types
     try:
         calculator = factory(
-            label=_label(here),
+            label=label,
             command=command,
             inp=input_template(sorted(set(atoms.get_chemical_symbols())), settings, mesh),
             basis_set=None,  # ASE would add its own defaults to ours
@@ -158,9 +159,17 @@ def _calculator(
         _close(calculator, child)
 
 
-def _label(here: Path) -> str:
-    """The shortest path that leads there: CP2K limits the length of a line and of a path."""
-    return str(min((str(here), os.path.relpath(here)), key=len)) + f"/{CALCULATION}"
+@contextmanager
+def _short_label(here: Path) -> Iterator[str]:
+    """A path of the calculation that is short enough: CP2K refuses words of over 80 characters."""
+    path = min((str(here), os.path.relpath(here)), key=len)
+    if len(path) <= LONGEST_PATH:
+        yield f"{path}/{CALCULATION}"
+        return
+    with tempfile.TemporaryDirectory(prefix="cp2k-") as shelter:
+        link = Path(shelter) / "run"
+        link.symlink_to(here.resolve(), target_is_directory=True)
+        yield f"{link}/{CALCULATION}"
 
 
 def _close(calculator: Any, child: subprocess.Popen[str]) -> None:  # noqa: ANN401 (ASE)
