@@ -1,0 +1,71 @@
+"""Settings of each stage of a campaign; their defaults are the paper's values where it states them.
+
+Source of the defaults: Deng et al., J. Mater. Chem. A 2025, doi 10.1039/d5ta05321h. Where the
+paper is silent the description says "our choice".
+"""
+
+from superionic.stages.base import (
+    RelaxSettings,
+    StageSettings,
+    Thermostat,
+)
+from superionic.stages.dataset import (
+    Decorations,
+    OrderingSettings,
+    SamplingSettings,
+    ScreeningSettings,
+    SelectionMethod,
+    StrainMode,
+)
+from superionic.stages.labelling import (
+    SMALLEST_CUTOFF_RY,
+    Cp2kBasis,
+    Cp2kSettings,
+    IncarValue,
+    KeepFiles,
+    LabelEngine,
+    LabellingSettings,
+    VaspSettings,
+)
+from superionic.stages.production import (
+    MonteCarloEnergy,
+    MonteCarloSettings,
+    StabilitySettings,
+    TransportSettings,
+)
+from superionic.stages.training import (
+    LearningRateSchedule,
+    LossWeights,
+    ScratchSettings,
+    TrainingMode,
+    TrainingSettings,
+)
+
+__all__ = [
+    "SMALLEST_CUTOFF_RY",
+    "Cp2kBasis",
+    "Cp2kSettings",
+    "Decorations",
+    "IncarValue",
+    "KeepFiles",
+    "LabelEngine",
+    "LabellingSettings",
+    "LearningRateSchedule",
+    "LossWeights",
+    "MonteCarloEnergy",
+    "MonteCarloSettings",
+    "OrderingSettings",
+    "RelaxSettings",
+    "SamplingSettings",
+    "ScratchSettings",
+    "ScreeningSettings",
+    "SelectionMethod",
+    "StabilitySettings",
+    "StageSettings",
+    "StrainMode",
+    "Thermostat",
+    "TrainingMode",
+    "TrainingSettings",
+    "TransportSettings",
+    "VaspSettings",
+]

@@ -1,0 +1,103 @@
+"""Settings of what the tuned model is used for: ground states, transport, Monte Carlo of orderings."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from superionic.stages.base import RelaxSettings, StageSettings, Thermostat
+
+
+class StabilitySettings(StageSettings):
+    """Ground states and hull with the tuned model."""
+
+    max_structures: int = Field(20, ge=1, description="screened orderings re-relaxed per composition (our choice)")
+    relax: RelaxSettings = Field(default_factory=RelaxSettings)
+    compare_with_labels: bool = Field(True, description="label the relaxed ground states for comparison")
+
+
+class TransportSettings(StageSettings):
+    """Production MD and the conductivities drawn from it."""
+
+    compositions: list[dict[str, float | str]] = Field(default=[], description="grid points to run; empty means all")
+    supercell: tuple[int, int, int] = Field((2, 2, 2), description="supercell of the relaxed ground state")
+    temperatures_K: list[float] = Field(
+        default=[800.0, 900.0, 1000.0, 1100.0], min_length=1, description="temperatures of the runs, K"
+    )
+    time_ps: float = Field(500.0, gt=0, description="length of a run at or above cold_below_K, ps")
+    discard_ps: float = Field(100.0, ge=0, description="time dropped from such a run, ps")
+    cold_time_ps: float = Field(1000.0, gt=0, description="length of a run below cold_below_K, ps")
+    cold_discard_ps: float = Field(200.0, ge=0, description="time dropped from such a run, ps")
+    cold_below_K: float = Field(800.0, gt=0, description="temperature below which the longer runs are used, K")
+    time_step_fs: float = Field(1.0, gt=0, description="MD time step, fs (our choice)")
+    thermostat: Thermostat = Field(Thermostat.BERENDSEN, description="thermostat of the production MD")
+    damping_fs: float = Field(100.0, gt=0, description="thermostat time constant, fs (our choice)")
+    stride_fs: float = Field(100.0, gt=0, description="time between stored frames, fs (our choice)")
+    dtype: str = Field("float32", pattern="^float(32|64)$", description="floating point type of the MD (our choice)")
+    replicas: int = Field(1, ge=1, description="runs per temperature, each with its own seed (we advise 3)")
+    pathway_temperature_K: float | None = Field(800.0, description="temperature whose run gives the ion density, K")
+    reference_temperature_K: float = Field(300.0, gt=0, description="temperature of the extrapolated conductivity, K")
+
+    def length_ps(self, temperature_K: float) -> tuple[float, float]:
+        """Length and discarded start of a run at ``temperature_K``, both in ps."""
+        if temperature_K < self.cold_below_K:
+            return self.cold_time_ps, self.cold_discard_ps
+        return self.time_ps, self.discard_ps
+
+
+class MonteCarloEnergy(StrEnum):
+    """What gives the energy of an ordering in a Monte Carlo run."""
+
+    CLUSTER_EXPANSION = "cluster-expansion"
+    EWALD = "ewald"
+    POTENTIAL = "potential"
+
+
+class MonteCarloSettings(StageSettings):
+    """Monte Carlo of orderings in large supercells; the paper states only 4x4x4 cells, all else is our choice."""
+
+    compositions: list[dict[str, float | str]] = Field(default=[], description="grid points; empty: all disordered")
+    supercell: tuple[int, int, int] = Field((4, 4, 4), description="Monte Carlo supercell of the primitive host cell")
+    energy: MonteCarloEnergy = Field(
+        MonteCarloEnergy.CLUSTER_EXPANSION, description="energy model; potential is for small cells (our choice)"
+    )
+    dielectric_constant: float = Field(
+        10.0, gt=0, description="screening of the formal charges, energy: ewald only (our choice)"
+    )
+    cutoffs_A: list[float] = Field(
+        default=[7.0, 5.0], min_length=1, description="largest distance inside a pair, triplet, ..., A (our choice)"
+    )
+    ewald_term: bool = Field(
+        False, description="add the formal-charge Ewald energy to the cluster functions (our choice)"
+    )
+    training_supercells: list[tuple[int, int, int]] = Field(
+        default=[(1, 1, 1), (1, 1, 2), (1, 2, 2), (2, 2, 2)],
+        min_length=1,
+        description="cells of the training orderings (our choice)",
+    )
+    training_orderings: int = Field(120, ge=4, description="orderings that the cluster expansion is fitted to")
+    training_jobs: int = Field(4, ge=1, description="jobs that share the training energies")
+    training_relax: RelaxSettings | None = Field(
+        default_factory=RelaxSettings, description="relaxation of the training orderings; null for static energies"
+    )
+    folds: int = Field(10, ge=2, description="folds of the cross validation (our choice)")
+    max_cv_error_meV_per_atom: float = Field(
+        5.0, gt=0, description="a cluster expansion with a larger cross-validation error is refused, meV/atom"
+    )
+    start_K: float = Field(3000.0, gt=0, description="first temperature of the annealing, K (our choice)")
+    freeze_K: float = Field(900.0, gt=0, description="temperature at which the orderings freeze, K (our choice)")
+    temperatures: int = Field(20, ge=1, description="temperatures of the annealing; 1 for none (our choice)")
+    sweeps_per_temperature: int = Field(50, ge=1, description="sweeps at each of them (our choice)")
+    equilibration_sweeps: int = Field(500, ge=0, description="sweeps at freeze_K left out (our choice)")
+    production_sweeps: int = Field(2000, ge=20, description="sweeps at freeze_K that are used (our choice)")
+    replicas: int = Field(3, ge=1, description="independent runs (our choice)")
+    snapshots_per_replica: int = Field(2, ge=1, description="orderings drawn from each run (our choice)")
+    snapshot_relax: RelaxSettings = Field(
+        default_factory=RelaxSettings, description="relaxation of the drawn orderings before MD"
+    )
+
+    @model_validator(mode="after")
+    def _cools_down(self) -> Self:
+        if self.start_K < self.freeze_K:
+            raise ValueError(f"start_K ({self.start_K:g}) is below freeze_K ({self.freeze_K:g}): anneal from above")
+        return self
