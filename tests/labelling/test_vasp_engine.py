@@ -49,6 +49,7 @@ def energy(structure):
     return scan_single_point(structure, REHEARSAL).energy_eV
 
 
+@pytest.mark.integration
 def test_forces_and_stress_are_derivatives_of_the_energy(stand_in):
     structure, step = frame(0), 2e-3
     result = scan_single_point(structure, REHEARSAL)
@@ -81,6 +82,7 @@ def test_order_of_atoms_is_restored_and_only_essentials_stay(stand_in):
     assert result.level_of_theory == "fake-vasp stand-in for SCAN (VASP)"
 
 
+@pytest.mark.integration
 def test_two_steps_and_no_files(stand_in):
     vasp = QUICK.model_copy(update={"two_step": True, "keep_files": KeepFiles.NONE, "store_task_document": True})
     result = scan_single_point(frame(2), REHEARSAL.model_copy(update={"vasp": vasp}))
