@@ -178,17 +178,19 @@ def show_status(found: CampaignStatus, refused: Sequence[RefusalCount] = ()) -> 
 
 def _run_to_report(spec: ElectrolyteSpec, project: Path, output: Path | None, json: bool) -> None:
     from superionic.cli.results import build_collections, make_report
-    from superionic.cli.summary import show_summary, summary
+    from superionic.cli.summary import show_summary, sources, summary
 
     with open_project(project) as (choice, settings):
         finished = _work(spec, project, choice, settings)
         build_collections(choice)
-        results = summary(choice, spec)
+        results, rests_on = summary(choice, spec), sources(choice, spec)
         report = make_report(choice, spec.key, output) if output else None
     if json:
-        emit_json({"campaign": spec.key, "results": results, "report": str(report) if report else None})
+        emit_json(
+            {"campaign": spec.key, "results": results, "rests_on": rests_on, "report": str(report) if report else None}
+        )
     else:
-        show_summary(results)
+        show_summary(results, rests_on)
     if report:
         say(f"report: {report.resolve()}")
     if not finished:

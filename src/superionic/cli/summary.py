@@ -29,6 +29,19 @@ def summary(choice: DatabaseChoice, spec: ElectrolyteSpec) -> list[dict[str, Any
     ]
 
 
+def sources(choice: DatabaseChoice, spec: ElectrolyteSpec) -> list[str]:
+    """What the numbers rest on; a stand-in or teacher potential is named as such."""
+    from superionic.database.stores import mongo_database
+    from superionic.potentials.registry import foundation_ref
+
+    found = mongo_database(choice)["labels"].distinct("level_of_theory", {"spec_keys": spec.key, "accepted": True})
+    foundation = foundation_ref(spec.foundation)
+    return [
+        f"labels: {', '.join(sorted(map(str, found))) or 'none'}",
+        f"foundation: {spec.foundation}, {foundation.level_of_theory}",
+    ]
+
+
 def _by_formula(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     newest: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -51,7 +64,7 @@ def _row(formula: str, hull: dict[str, Any] | None, sigma: dict[str, Any] | None
     return row | {name: (sigma or {}).get(name) for name in transport}
 
 
-def show_summary(rows: list[dict[str, Any]]) -> None:
+def show_summary(rows: list[dict[str, Any]], rests_on: list[str]) -> None:
     """Print the rows as a table; where a verdict is not ok the bound stands instead of a number."""
     columns = (
         "composition",
@@ -62,6 +75,7 @@ def show_summary(rows: list[dict[str, Any]]) -> None:
         "E_a / eV",
     )
     emit_table("results", columns, [_cells(row) for row in rows])
+    say("; ".join(rests_on))
     say("a conductivity in words instead of a number: the run was too short or unsound, see the report for the reason")
 
 
