@@ -45,7 +45,7 @@ HEAD = " CP2K| version string:                                       CP2K versio
 
 
 def settings(mode="ok", **changes):
-    return Cp2kSettings(command=f"{shlex.quote(sys.executable)} {SHELL} {mode}", **changes)
+    return Cp2kSettings(command=f"{shlex.quote(sys.executable)} {shlex.quote(str(SHELL))} {mode}", **changes)
 
 
 def test_output_is_judged_by_what_it_says():
@@ -145,7 +145,7 @@ def test_missing_program_is_explained(monkeypatch):
     with pytest.raises(NotConfiguredError, match="'no_such_cp2k' is not found"):
         require_cp2k(Cp2kSettings(command="env OMP_NUM_THREADS=1 no_such_cp2k -s"))
     with pytest.raises(NotConfiguredError, match="starts no CP2K shell"):
-        check_cp2k(Cp2kSettings(command=f"{sys.executable} -c 'print(1)'"))
+        check_cp2k(Cp2kSettings(command=f"{shlex.quote(sys.executable)} -c 'print(1)'"))
 
 
 def test_threads_are_limited_unless_chosen(monkeypatch):

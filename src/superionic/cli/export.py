@@ -16,14 +16,20 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Write results as files for other programs.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Write results as files for other programs. Example: superionic export dataset -o data.extxyz",
+        no_args_is_help=True,
+    )
     group.callback()(_group)
     group.command("dataset")(dataset)
     app.add_typer(group, name="export")
 
 
 def _group() -> None:
-    """Write results as files for other programs."""
+    """Write results as files for other programs.
+
+    Example: superionic export dataset -o data.extxyz --card
+    """
 
 
 def dataset(
