@@ -112,7 +112,7 @@ class _Pairs:
 
 def _pairs(case: Case, split: Split, energy: ChargeEnergy) -> _Pairs:
     """Write down both halves of a case and what couples them."""
-    in_first, width = split.in_first[energy.columns], split.subgroup.shape[1]
+    in_first, width = split.in_first[energy.columns] != case.exchanged, split.subgroup.shape[1]
     inner, outer = energy.part(in_first), energy.part(~in_first)
     second, partners = _second_half(case, outer, width)
     coupling = energy.coupling_eV[np.ix_(in_first, ~in_first)]
@@ -262,7 +262,7 @@ def _cheapest(pairs: _Pairs, k: int) -> Found:
     """Return low pairs of the first tiles, so that a first threshold is known early."""
     tile = pairs.couplings[:TILE_ROWS] @ pairs.partners[:, : FIRST_TILES * TILE_COLUMNS]
     tile += pairs.energies_eV[:TILE_ROWS, None].astype(np.float32)
-    n = min(6 * k, tile.size) - 1
+    n = min(4 * k, tile.size) - 1
     row, column = np.divmod(np.argpartition(tile.ravel(), n)[: n + 1], tile.shape[1])
     return row, column
 

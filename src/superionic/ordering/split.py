@@ -43,11 +43,14 @@ class Case:
     Attributes
     ----------
     first, second : list of Block
-        Blocks of the two halves.
+        Blocks of the two halves; the first is the one with more arrangements, because it is reduced by symmetry.
+    exchanged : bool
+        Whether the first half of the case is the second of the division.
     """
 
     first: list[Block]
     second: list[Block]
+    exchanged: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class Split:
     in_first : ndarray of bool, shape (n_columns,)
         Columns of the first half.
     subgroup : ndarray of int, shape (order, n_columns)
-        Operations that keep the first half as a set.
+        Operations that keep the first half, and so the second, as a set.
     """
 
     blocks: list[Block]
@@ -107,10 +110,10 @@ class Split:
         ]
         for ways in product(*(_ways(block, self.in_first) for block in self.blocks)):
             pairs = list(zip(sites, ways, strict=True))
-            yield Case(
-                [Block(mine, counts) for (mine, _), (counts, _) in pairs if len(mine)],
-                [Block(other, counts) for (_, other), (_, counts) in pairs if len(other)],
-            )
+            first = [Block(mine, counts) for (mine, _), (counts, _) in pairs if len(mine)]
+            second = [Block(other, counts) for (_, other), (_, counts) in pairs if len(other)]
+            exchanged = count_raw(second) > count_raw(first)
+            yield Case(second, first, exchanged) if exchanged else Case(first, second, exchanged)
 
 
 def _ways(block: Block, in_first: MaskArray) -> list[tuple[Counts, Counts]]:
