@@ -182,6 +182,10 @@ class _Pool:
     def running(self) -> list[subprocess.Popen[bytes]]:
         return [slot.process for slot in self.slots if slot.process is not None and slot.process.poll() is None]
 
+    def exhausted(self) -> bool:
+        """Whether no worker is left and none may be replaced; one that died since the last look may be."""
+        return all(slot.process is None for slot in self.slots)
+
     def stop(self, grace_s: float, hurry: Callable[[], bool]) -> None:
         """Interrupt all workers, and kill those that are still there after the grace time."""
         for process in self.running():
@@ -236,7 +240,7 @@ class _Run:
         if time.monotonic() > self.deadline:
             return bool(self.pool.running())  # they leave when their jobs are done
         self.pool.refill()
-        if not self.pool.running():
+        if self.pool.exhausted():
             self.problem = f"the workers keep dying ({self.pool.n_restarts} were replaced): {self.pool.last_words()}"
             return False
         return True
