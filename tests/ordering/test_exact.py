@@ -5,7 +5,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from superionic.ordering import enumerate_orderings
-from superionic.ordering.arrangements import count_raw
+from superionic.ordering.arrangements import Block, count_raw
 from superionic.ordering.cell import DisorderedCell, ReferenceCell
 from superionic.ordering.exact import evaluate_all
 from superionic.ordering.split import Split, _keeping, best_split
@@ -47,6 +47,15 @@ def test_a_single_orbit_is_divided_along_a_subgroup():
     assert len(split.subgroup) > 1
     assert split.n_pairs < 1.5 * count_raw([block]) / len(split.subgroup)
     assert np.all(split.in_first[split.subgroup] == split.in_first)
+
+
+def test_sites_without_symmetry_are_divided_too():
+    positions = np.arange(34)
+    split = best_split([Block(positions, (17, 17))], positions[None, :])
+    assert split is not None
+    assert split.in_first.sum() == 17
+    assert split.n_pairs == count_raw(split.blocks) == 2_333_606_220
+    assert max(split.rows(first=True), split.rows(first=False)) == 2**17
 
 
 def test_known_lowest_energies_of_large_spaces(nasicon, li3inbr6):

@@ -173,8 +173,14 @@ def orbits(permutations: IntArray, positions: IntArray) -> list[IntArray]:
 
 
 def _grown(blocks: list[Block], subgroup: IntArray, parts: list[IntArray]) -> Split:
-    """Move parts, one after the other, to the first half as long as that makes it cheaper."""
+    """Fill the first half part by part, keep the cheapest stage, and move single parts while that helps."""
     best = Split(blocks, np.zeros(subgroup.shape[1], dtype=bool), subgroup)
+    mask = best.in_first.copy()
+    # The first parts alone save nothing, so a search that stops at the first dear step would never start.
+    for part in parts:
+        mask[part] = True
+        trial = Split(blocks, mask.copy(), subgroup)
+        best = trial if trial.seconds < best.seconds else best
     improved = True
     while improved:
         improved = False
