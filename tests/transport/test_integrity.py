@@ -126,6 +126,14 @@ def test_rotating_groups_are_no_melt():
     assert check_framework(tetrahedra(0.0)).state is FrameworkState.INTACT
 
 
+def test_a_cation_that_leaves_has_hopped_whatever_it_is_bonded_to():
+    frame = tetrahedra(0.3)
+    symbols = ["Br"] * 8 + ["Y"] * 32 + ["Li"]
+    found = check_framework(host_frame(frame.positions_A, frame.lattice_A, symbols, "Li", 0.1))
+    assert not found.stable
+    assert FrameworkState.ROTATING_GROUPS not in {s.state for s in found.species}
+
+
 def test_groups_that_leave_with_their_centres_are_unstable():
     frame = tetrahedra(0.3)
     walk = np.cumsum(0.4 * np.random.default_rng(9).normal(size=(600, 8, 3)), axis=0)

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
+from pymatgen.core import Element
 
 from superionic.transport.displacement import Array, HostFrame, Index, MsdSum
 from superionic.transport.framework_order import MIN_ATOMS, bonds_kept, parent_reflections, reflection_strengths
@@ -360,6 +361,7 @@ def _judge(frame: HostFrame, followed: _Followed, settings: IntegritySettings, c
 def _state(
     frame: HostFrame, followed: _Followed, settings: IntegritySettings, onset: int | None, centres: Index
 ) -> FrameworkState:
+    centres = _could_hold(frame, followed, centres)
     if _leaves(followed, settings) and len(centres) and _only_rotates(frame, followed, centres):
         return FrameworkState.ROTATING_GROUPS
     order = float(followed.order[-1])
@@ -374,6 +376,12 @@ def _state(
     if moved.mean() >= settings.flowing_fraction:
         return FrameworkState.MELTED
     return FrameworkState.AMORPHISED if moved.mean() < settings.resting_fraction else FrameworkState.DISORDERED
+
+
+def _could_hold(frame: HostFrame, followed: _Followed, centres: Index) -> Index:
+    """Atoms less electronegative than a species: anions turn about cations, a cation that leaves has hopped."""
+    own = Element(str(frame.species[followed.index[0]])).X
+    return centres[[bool(own > Element(str(frame.species[i])).X) for i in centres]]
 
 
 def _only_rotates(frame: HostFrame, followed: _Followed, centres: Index) -> bool:
