@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -145,28 +146,43 @@ def run_training(
     TrainingCheckError
         If the training diverged, was killed or ended in an error.
     """
-    command, place, show = mace_arguments(inputs.request), TrainingFolder(folder), on_progress or _nothing
-
-    def waiting(_holder: str) -> None:
-        show(TrainingProgress(Phase.WAITING))
-
-    with place.locked(waiting if wait else None) as lock:
+    command, place, show = mace_arguments(inputs.request), TrainingFolder(folder), Display(on_progress)
+    with place.locked((lambda _: show(lambda: TrainingProgress(Phase.WAITING))) if wait else None) as lock:
         if not place.belongs_to(identity := training_identity(inputs)):
             prepare_folder(inputs, folder)
             place.sign(identity)
         if not place.finished:
             write_job(inputs, folder, command)
             reader = ProgressReader(folder, inputs.request)
-            code = run_child(folder, inputs.request, lock, lambda: show(reader.read()))
+            code = run_child(folder, inputs.request, lock, lambda: show(reader.read))
+            end = Phase.FAILED if code else Phase.FINISHED
+            show(lambda: replace(reader.read(), phase=end))
             if code != 0:
-                show(replace(reader.read(), phase=Phase.FAILED))
                 _explain_failure(code, folder, inputs.request)
-            show(replace(reader.read(), phase=Phase.FINISHED))
         return read_outcome(folder, command, inputs.request.seed)
 
 
-def _nothing(_: TrainingProgress) -> None:
-    """Show no progress."""
+class Display:
+    """Shows progress until that fails: nothing that goes wrong here may end a training.
+
+    Parameters
+    ----------
+    on_progress : callable, optional
+        What shows it.
+    """
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self._on_progress = on_progress
+
+    def __call__(self, read: Callable[[], TrainingProgress]) -> None:
+        """Read the progress and show it."""
+        if self._on_progress is None:
+            return
+        try:
+            self._on_progress(read())
+        except Exception:
+            logging.getLogger(__name__).exception("the progress of the training can no longer be shown")
+            self._on_progress = None
 
 
 def training_identity(inputs: TrainingInput) -> str:
@@ -316,11 +332,16 @@ def _explain_failure(code: int, folder: Path, request: TrainingRequest) -> None:
             f"{request.settings.learning_rate:g}) and look for absurd labels; its files are in {folder}"
         )
     console = (folder / "console.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    cause = f"was ended by signal {-code} (out of memory?)" if code < 0 else f"failed with exit code {code}"
+    cause = f"was ended by {_signal_name(-code)}" if code < 0 else f"failed with exit code {code}"
     raise TrainingCheckError(
         f"mace_run_train {cause}; its files are in {folder}, and the same command goes on after the last finished "
         "epoch. Its last lines:\n" + "\n".join(console[-TAIL_LINES:])
     )
+
+
+def _signal_name(number: int) -> str:
+    name = signal.Signals(number).name
+    return f"{name} (by the system for want of memory, or by somebody)" if name == "SIGKILL" else name
 
 
 def read_outcome(folder: Path, command: list[str], seed: int) -> TrainingOutcome:

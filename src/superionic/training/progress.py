@@ -196,8 +196,12 @@ class ProgressReader:
 
     def _keep_time(self, epoch: int, phase: Phase) -> None:
         """Note when the first and the last epoch of this process ended."""
-        if phase is Phase.TRAINING and (not self._times or epoch != self._times[-1][0]):
-            self._times = [*self._times[:1], (epoch, time.monotonic())]
+        if phase is not Phase.TRAINING:
+            return
+        if not self._times or epoch < self._times[0][0]:
+            self._times = [(epoch, time.monotonic())]
+        elif epoch not in {self._times[0][0], self._times[-1][0]}:
+            self._times = [self._times[0], (epoch, time.monotonic())]
 
     def _seconds_left(self) -> float | None:
         if len(self._times) < 2:  # noqa: PLR2004 (the beginning and one epoch)
