@@ -60,3 +60,7 @@ class InsufficientDataError(SuperionicError):
 
 class CalculationError(SuperionicError):
     """One relaxation, MD run or label went wrong (it diverged, exploded or returned no finite numbers)."""
+
+
+class TrainingBusyError(SuperionicError):
+    """Another process is running the same training in the same folder."""

@@ -44,6 +44,16 @@ class SuperionicSettings(BaseSettings):
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "superionic",
         description="folder for potentials fetched from the database and for the list of trusted files",
     )
+    training_dir: Path | None = Field(
+        None,
+        description="folder of the files of running and interrupted trainings, which all workers should see and which "
+        "must allow file locks; default: trainings in cache_dir",
+    )
+
+    @property
+    def training_root(self) -> Path:
+        """Folder of the trainings."""
+        return self.cache_dir / "trainings" if self.training_dir is None else self.training_dir.expanduser()
 
     @classmethod
     def settings_customise_sources(

@@ -97,6 +97,7 @@ def mace_results_text():
 
 
 MACE_LOG = """\
+2026-01-02 10:00:00.000 INFO: ===========VERIFYING SETTINGS===========
 2026-01-02 10:00:00.000 INFO: MACE version: 0.3.16
 2026-01-02 10:00:00.100 INFO: Using multiheads finetuning mode, setting learning rate to 0.0001 and EMA to True
 2026-01-02 10:00:00.200 INFO: Using heads: ['target', 'pt_head']

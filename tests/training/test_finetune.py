@@ -13,6 +13,7 @@ from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 from pymatgen.core import Structure
 
+from superionic.database.live import TRAININGS
 from superionic.documents import CompositionInfo
 from superionic.errors import InputError, TrainingCheckError, UntrustedModelError
 from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel
@@ -150,7 +151,10 @@ def test_campaign_part_from_labels_to_learning_curve(label_sets, store, foundati
     _check_multihead_document(model)
     _check_production_file(model, output(dataset, store, DatasetDoc))
     assert output(again, store, ModelDoc).reused_from == full.uuid
-    assert list(tmp_path.glob("mace_training_*")) == []  # nothing is left behind
+    shown = list(store.docs_store._collection.database[TRAININGS].find())
+    assert [(row["phase"], row["epoch"], row["name"]) for row in shown] == [("finished", 2, "fine-tune")] * 2
+    left = {path.name for folder in (tmp_path / "cache" / "trainings").iterdir() for path in folder.iterdir()}
+    assert not left & {"resume", "checkpoints", "foundation.model", "model.model"}  # nothing bulky is left behind
 
 
 def _check_multihead_document(model):
@@ -228,7 +232,7 @@ def test_divergence_is_a_clear_error(label_sets, foundation, tmp_path):
     maker = FineTuneMaker(settings=SETTINGS, foundation=foundation)
     with pytest.raises(TrainingCheckError, match=r"the training diverged: .*nan.*learning_rate \(now 0\.01\)"):
         FineTuneMaker.make.original(maker, poisoned)
-    assert len(list(tmp_path.glob("mace_training_*"))) == 1  # kept for a look
+    assert len(list((tmp_path / "cache" / "trainings").iterdir())) == 1  # kept for a look
 
 
 @pytest.mark.integration

@@ -1,5 +1,4 @@
 import dataclasses
-import logging
 import math
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from superionic.training.mace_check import (
     check_training,
 )
 from superionic.training.mace_command import TrainingRequest
-from superionic.training.mace_log import parse_log, parse_results
-from superionic.training.mace_patches import DivergedError, PatienceReachedError, TrainingWatch
+from superionic.training.mace_log import parse_log, parse_logs, parse_results
 from superionic.training.metrics import Errors, Evaluation
 
 FOLDER = Path("some-training")
@@ -37,6 +35,7 @@ EFFECTIVE = {
     "n_train": {"pt_head": 9, "target": 12},
     "n_valid": {"pt_head": 1, "target": 4},
     "threads": 1,
+    "device": "cpu",
 }
 MODEL = ModelFacts(
     heads=["pt_head", "target"],
@@ -67,6 +66,8 @@ def evidence(mace_log_text, mace_results_text):
         e0s_eV={3: -3.5, 17: -7.25},
         foundation=FOUNDATION,
         foundation_head="Default",
+        batches=dict.fromkeys(range(4), 5),
+        first_trained=0,
     )
 
 
@@ -163,7 +164,9 @@ def replaced(history, epoch, head, **values):
 def test_run_that_trained_on_after_patience_is_refused(request_made, evidence):
     longer = [*evidence.history, dataclasses.replace(evidence.history[-1], epoch=4)]
     with pytest.raises(TrainingCheckError, match="epochs without improvement at the early stop: asked 2, found 3"):
-        check_training(request_made, dataclasses.replace(evidence, history=longer), FOLDER)
+        check_training(
+            request_made, dataclasses.replace(evidence, history=longer, batches=dict.fromkeys(range(5), 5)), FOLDER
+        )
     with pytest.raises(TrainingCheckError, match="not stopped early: asked 50, found 4"):
         check_training(request_made, dataclasses.replace(evidence, stop_reason="max_epochs"), FOLDER)
 
@@ -213,22 +216,33 @@ def test_production_file_must_agree_with_the_trained_model():
         check_production_model(tuned, tuned, MODEL, "float32", FOLDER)
 
 
-@pytest.mark.parametrize(
-    ("message", "error"),
-    [
-        ("Stopping optimization after 3 epochs without improvement", PatienceReachedError),
-        ("Stopping optimization after 3 epochs without improvement and starting Stage Two", None),
-        ("Epoch 3: head: target, loss=     nan, RMSE_E_per_atom=    nan meV", DivergedError),
-        ("Epoch 3: head: target, loss=     inf, RMSE_E_per_atom=    1.0 meV", DivergedError),
-        ("Epoch 3: head: target, loss=0.00123, RMSE_E_per_atom=    1.0 meV", None),
-    ],
-)
-def test_watch_ends_the_training_on_two_kinds_of_lines(message, error):
-    logger = logging.getLogger(f"mace stand-in {message}")
-    logger.addFilter(TrainingWatch())
-    logger.setLevel(logging.INFO)
-    if error is None:
-        logger.info(message)
-        return
-    with pytest.raises(error):
-        logger.info(message)
+def test_an_epoch_with_missing_or_repeated_batches_is_refused(request_made, evidence):
+    with pytest.raises(TrainingCheckError, match=r"batches per epoch: asked .* found .*2: 9"):
+        check_training(request_made, dataclasses.replace(evidence, batches={0: 5, 1: 5, 2: 9, 3: 5}), FOLDER)
+
+
+def test_resumed_training_is_held_to_the_same_checks(request_made, evidence, mace_log_text):
+    first, last = parse_logs(mace_log_text.replace("INFO: Done", "INFO: killed") + mace_log_text)
+    resumed = dataclasses.replace(evidence, log=last, earlier_logs=[first], start_epochs=[0, 2], first_trained=2)
+    check_training(request_made, resumed, FOLDER)
+    with pytest.raises(TrainingCheckError, match="first epoch of the last process: asked 2, found 0"):
+        check_training(request_made, dataclasses.replace(resumed, first_trained=0), FOLDER)
+    other = parse_logs(mace_log_text.replace("Param group 1: lr = 0.01", "Param group 1: lr = 0.0001"))
+    with pytest.raises(TrainingCheckError, match=r"learning rate: asked 0\.01, found 0\.0001"):
+        check_training(request_made, dataclasses.replace(resumed, earlier_logs=other), FOLDER)
+
+
+def test_process_that_had_nothing_left_to_train_is_accepted(request_made, evidence):
+    late = dataclasses.replace(evidence, start_epochs=[0, 4], first_trained=None)
+    check_training(request_made, late, FOLDER)
+    history = [record for record in evidence.history if record.epoch < 3]
+    shorter = dataclasses.replace(late, history=history, batches=dict.fromkeys(range(3), 5))
+    with pytest.raises(TrainingCheckError, match="found finished: asked 4, found 3"):
+        check_training(request_made, shorter, FOLDER)
+
+
+def test_other_architecture_is_refused(request_made, evidence):
+    model = dataclasses.replace(MODEL, architecture={"channels": 64})
+    foundation = dataclasses.replace(FOUNDATION, architecture={"channels": 128})
+    with pytest.raises(TrainingCheckError, match="channels of the saved model: asked 128, found 64"):
+        check_training(request_made, dataclasses.replace(evidence, model=model, foundation=foundation), FOLDER)

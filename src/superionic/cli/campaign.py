@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from superionic.database.stores import DatabaseChoice
     from superionic.launch.labels import RefusalCount
     from superionic.launch.status import CampaignStatus
+    from superionic.launch.trainings import RunningTraining
     from superionic.settings import SuperionicSettings
     from superionic.spec import ElectrolyteSpec
 
@@ -139,7 +140,7 @@ def status(
     project: ProjectOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Show jobs per stage, failures and refused labels by cause, and the time spent.
+    """Show jobs per stage, running trainings, failures and refused labels by cause, and the time spent.
 
     Example: superionic status
     """
@@ -149,18 +150,26 @@ def status(
     from superionic.launch.labels import count_refusals, refused_jobs
     from superionic.launch.launchpad import launchpad
     from superionic.launch.status import campaign_status
+    from superionic.launch.trainings import running_trainings
 
     with open_project(project) as (choice, _):
         key = find_record(choice, campaign).key
         found = campaign_status(launchpad(choice), key)
         refused = count_refusals(refused_jobs(mongo_database(choice)[OUTPUTS], key))
+        trainings = [] if found.finished else running_trainings(choice, key)
     if json:
-        emit_json({**found.as_dict(), "refused_labels": [asdict(count) for count in refused]})
+        lists = {
+            "refused_labels": [asdict(count) for count in refused],
+            "trainings": [training.as_dict() for training in trainings],
+        }
+        emit_json(found.as_dict() | lists)
     else:
-        show_status(found, refused)
+        show_status(found, refused, trainings)
 
 
-def show_status(found: CampaignStatus, refused: Sequence[RefusalCount] = ()) -> None:
+def show_status(
+    found: CampaignStatus, refused: Sequence[RefusalCount] = (), trainings: Sequence[RunningTraining] = ()
+) -> None:
     """Print a status as tables."""
     columns = ("waiting", "ready", "running", "completed", "failed", "blocked")
     rows = [
@@ -168,6 +177,9 @@ def show_status(found: CampaignStatus, refused: Sequence[RefusalCount] = ()) -> 
         for stage in (*found.stages, found.total)
     ]
     emit_table(f"campaign {found.campaign}", ("stage", *columns, "wall time / s"), rows)
+    if trainings:
+        running = [(training.name, training.hostname, training.describe()) for training in trainings]
+        emit_table("trainings", ("job", "machine", "progress"), running)
     if found.failures:
         failures = [(f.stage, str(f.n_jobs), f.cause, f.message, f.folder) for f in found.failures]
         emit_table("failures", ("stage", "jobs", "cause", "message", "folder of one of them"), failures)
@@ -201,11 +213,12 @@ def _work(spec: ElectrolyteSpec, project: Path, choice: DatabaseChoice, settings
     """Run the campaign's jobs; whether all results that were asked for are there."""
     from superionic.cli.progress import campaign_progress
     from superionic.launch.campaigns import submit_campaign
+    from superionic.launch.trainings import running_trainings
     from superionic.launch.workers import run_workers
 
     say(f"{spec.name}: {choice.describe()}")
     submit_campaign(choice, spec, settings.device)
-    with campaign_progress(spec, settings.n_workers) as show:
+    with campaign_progress(spec, settings.n_workers, lambda: running_trainings(choice, spec.key)) as show:
         outcome = run_workers(
             choice,
             settings.n_workers,

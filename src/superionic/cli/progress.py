@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from superionic.launch.status import CampaignStatus, StageStatus
+    from superionic.launch.trainings import RunningTraining
     from superionic.spec import ElectrolyteSpec
 
 Show = Callable[["CampaignStatus"], None]
+Trainings = Callable[[], "Sequence[RunningTraining]"]
 SECONDS_PER_MINUTE = 60
 LINE_EVERY_S = 15.0
 UNPLANNED_HOURS = 0.002
@@ -20,7 +22,7 @@ UNPLANNED_HOURS = 0.002
 
 
 @contextmanager
-def campaign_progress(spec: ElectrolyteSpec, n_workers: int) -> Iterator[Show]:
+def campaign_progress(spec: ElectrolyteSpec, n_workers: int, trainings: Trainings = tuple) -> Iterator[Show]:
     """Show a campaign's progress on stderr.
 
     Parameters
@@ -29,13 +31,22 @@ def campaign_progress(spec: ElectrolyteSpec, n_workers: int) -> Iterator[Show]:
         The campaign; its plan weighs the stages for the time left.
     n_workers : int
         Number of workers, for the heading.
+    trainings : callable
+        Looks up the trainings that are running.
     """
     clock = Clock(_weights(spec))
     if sys.stderr.isatty():
-        with _live(clock, n_workers) as show:
+        with _live(clock, n_workers, trainings) as show:
             yield show
     else:
-        yield _lines(clock)
+        yield _lines(clock, trainings)
+
+
+def _training_lines(status: CampaignStatus, trainings: Trainings) -> list[str]:
+    """How far the running trainings are; looked up only while there are any."""
+    if not any(stage.stage == "training" and stage.running for stage in status.stages):
+        return []
+    return [f"{training.name}: {training.describe()}" for training in trainings()]
 
 
 class Clock:
@@ -80,7 +91,7 @@ def _minutes(seconds: float) -> str:
     return f"{minutes}:{rest:02d} min"
 
 
-def _lines(clock: Clock) -> Show:
+def _lines(clock: Clock, trainings: Trainings) -> Show:
     """One line whenever something changed, at most every 15 s."""
     last: dict[str, Any] = {"text": "", "time": -LINE_EVERY_S}
 
@@ -88,7 +99,7 @@ def _lines(clock: Clock) -> Show:
         parts = [
             f"{s.stage} {s.completed}/{s.total}" + (f" ({s.failed} failed)" if s.failed else "") for s in status.stages
         ]
-        text = ", ".join(parts)
+        text = "; ".join([", ".join(parts), *_training_lines(status, trainings)])
         now = time.monotonic()
         if text != last["text"] and (now - last["time"] >= LINE_EVERY_S or status.finished):
             sys.stderr.write(f"[{clock.text(status)}] {text}\n")
@@ -99,14 +110,16 @@ def _lines(clock: Clock) -> Show:
 
 
 @contextmanager
-def _live(clock: Clock, n_workers: int) -> Iterator[Show]:
+def _live(clock: Clock, n_workers: int, trainings: Trainings) -> Iterator[Show]:
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(stderr=True), refresh_per_second=4) as live:
 
         def show(status: CampaignStatus) -> None:
-            live.update(_table(clock, n_workers, status))
+            table = _table(clock, n_workers, status)
+            table.caption = "\n".join(_training_lines(status, trainings))
+            live.update(table)
 
         yield show
 
@@ -115,7 +128,8 @@ def _table(clock: Clock, n_workers: int, status: CampaignStatus) -> Any:  # noqa
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    table = Table(title=f"{n_workers} workers, {clock.text(status)}", title_justify="left", header_style="bold")
+    title = f"{n_workers} workers, {clock.text(status)}"
+    table = Table(title=title, title_justify="left", header_style="bold", caption_justify="left")
     for column in ("stage", "", "done", "running", "failed"):
         table.add_column(column, justify="left" if column in {"stage", ""} else "right")
     for stage in status.stages:

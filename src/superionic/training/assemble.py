@@ -169,11 +169,15 @@ def model_document(
         epochs_run=1 + max(record.epoch for record in evidence.history),
         best_epoch=evidence.log.best_epoch or 0,
         stopped_early=evidence.stop_reason == "patience",
+        resumed_at_epochs=list(evidence.start_epochs[1:]),
+        architecture=outcome.production_facts.architecture
+        | {"r_max_A": evidence.model.r_max_A, "n_parameters": outcome.production_facts.n_parameters},
         history=[_epoch_record(record) for record in evidence.history],
         errors=_error_rows(inputs, evaluations),
         parity_foundation=_parity(inputs, evaluations, FOUNDATION),
         parity_tuned=_parity(inputs, evaluations, TUNED),
         elements=sorted({symbol for frame in inputs.train for symbol in frame.atoms.get_chemical_symbols()}),
+        elements_known=[chemical_symbols[number] for number in outcome.production_facts.atomic_numbers],
         label_level_of_theory=dataset.level_of_theory,
         model_blob=blob,
         warnings=_warnings(inputs, outcome),
@@ -286,7 +290,7 @@ def _epoch_record(record: Any) -> EpochRecord:  # noqa: ANN401
 
 def _warnings(inputs: TrainingInput, outcome: TrainingOutcome) -> list[str]:
     settings, losses = inputs.request.settings, _losses(outcome)
-    notes = []
+    notes = list(outcome.notes)
     if outcome.e0s["source"] == "estimated" and outcome.e0s["rank"] < outcome.e0s["n_elements"]:
         notes.append(
             f"the training compositions determine {outcome.e0s['rank']} of {outcome.e0s['n_elements']} E0s, so single "

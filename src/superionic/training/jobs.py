@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +12,13 @@ from ase import Atoms
 from jobflow import Maker
 
 from superionic.database.jobs import stage_job
-from superionic.database.reuse import produce
+from superionic.database.live import TRAININGS, LiveDocument
+from superionic.database.reuse import produce, store_of_job
 from superionic.errors import InputError, InsufficientDataError, UntrustedModelError
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
 from superionic.provenance import derived_seed
+from superionic.settings import load_settings
 from superionic.stages import TrainingMode, TrainingSettings
 from superionic.training.assemble import (
     curve_point,
@@ -31,10 +32,12 @@ from superionic.training.dataset import SPLITS, build_dataset, frames_from_extxy
 from superionic.training.learning_curve import order_points
 from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
 from superionic.training.mace_command import TrainingRequest
-from superionic.training.mace_run import TrainingInput, TrainingOutcome, run_training
+from superionic.training.mace_run import TrainingInput, TrainingOutcome, run_training, training_identity
 from superionic.training.metrics import errors_between
+from superionic.training.progress import OnProgress, Phase, TrainingProgress
 from superionic.training.replay import ReplaySet, make_replay, shipped_replay_file
 from superionic.training.schemas import DatasetDoc, LearningCurveDoc, LearningPoint, ModelDoc
+from superionic.training.training_folder import TrainingFolder, remove_old
 
 DATASET_SETTINGS = {"valid_fraction", "test_fraction", "batch_size"}
 NOT_OF_THE_TRAINING = {"learning_curve", "valid_fraction", "test_fraction", "replay_file"}
@@ -196,12 +199,30 @@ class FineTuneMaker(Maker):
 
     def _train(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> ModelDoc:
         inputs = self._inputs(dataset, foundation, replay_file)
-        # beside the job's other files, where a failed training can be looked into
-        folder = Path(tempfile.mkdtemp(prefix="mace_training_", dir=Path.cwd()))
-        outcome = run_training(inputs, folder)
-        verify(inputs, outcome, folder)
-        shutil.rmtree(folder)
+        root = load_settings().training_root
+        remove_old(root)
+        # found again by its content: a killed training goes on, and a second worker waits for the first
+        folder = TrainingFolder(root / training_identity(inputs))
+        outcome = run_training(inputs, folder.path, self._live(dataset, folder.path), wait=True)
+        verify(inputs, outcome, folder.path)
+        folder.lighten()
         return model_document(dataset, inputs, outcome, foundation, self.train_fraction)
+
+    def _live(self, dataset: DatasetDoc, folder: Path) -> OnProgress:
+        """Keep a document in the database that says how far the training is."""
+        fixed = {
+            "name": self.name,
+            "spec_key": dataset.spec_key,
+            "train_fraction": self.train_fraction,
+            "hostname": platform.node(),
+            "folder": str(folder),
+        }
+        document = LiveDocument(store_of_job(), TRAININGS, folder.name, fixed)
+
+        def show(found: TrainingProgress) -> None:
+            document.show(found.as_dict(), last=found.phase in {Phase.FINISHED, Phase.FAILED})
+
+        return show
 
     def _inputs(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> TrainingInput:
         frames = {name: frames_from_extxyz(getattr(dataset, f"{name}_extxyz")) for name in SPLITS}

@@ -47,6 +47,8 @@ class ModelFacts:
         Number of weights.
     finite : bool
         Whether all weights are finite.
+    architecture : dict
+        ``channels``, ``layers``, ``max_L``, ``max_ell``, ``correlation`` and ``hidden_irreps``.
     """
 
     heads: list[str]
@@ -56,6 +58,7 @@ class ModelFacts:
     dtype: str
     n_parameters: int
     finite: bool
+    architecture: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> ModelFacts:
@@ -75,7 +78,7 @@ class Evidence:
     stop_reason : str
         ``patience`` or ``max_epochs``.
     log : MaceLog
-        MACE's log.
+        MACE's log of the process that finished the training.
     history : sequence of ValidationRecord
         MACE's results.
     model : ModelFacts
@@ -86,6 +89,14 @@ class Evidence:
         The foundation.
     foundation_head : str
         Head of the foundation that was tuned.
+    earlier_logs : sequence of MaceLog
+        Logs of processes that were killed while they trained.
+    batches : mapping
+        Batches per epoch in the results.
+    start_epochs : sequence of int
+        Epoch at which each process began.
+    first_trained : int or None
+        First epoch of which the last process trained a batch; None if there was nothing left to train.
     """
 
     effective: Mapping[str, Any]
@@ -96,6 +107,10 @@ class Evidence:
     e0s_eV: Mapping[int, float]
     foundation: ModelFacts | None = None
     foundation_head: str = ""
+    earlier_logs: Sequence[MaceLog] = ()
+    batches: Mapping[int, int] = field(default_factory=dict)
+    start_epochs: Sequence[int] = (0,)
+    first_trained: int | None = None
 
 
 @dataclass
@@ -153,30 +168,29 @@ def check_training(request: TrainingRequest, evidence: Evidence, folder: Path) -
     """
     findings = Findings()
     findings.true(evidence.log.finished, "the log does not end with Done: the run was cut off")
-    _check_optimiser(findings, request, evidence)
-    _check_data(findings, request, evidence)
+    _check_loop(findings, request, evidence.effective)
+    for log in (*evidence.earlier_logs, evidence.log):
+        _check_optimiser_log(findings, request, log)
+        _check_data_log(findings, request, log)
     _check_model(findings, request, evidence)
     _check_epochs(findings, request, evidence)
     _check_start(findings, request, evidence)
     findings.refuse("the trained model", folder)
 
 
-def _check_optimiser(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
-    settings, used, log = request.settings, evidence.effective, evidence.log
-    rates = [*used["learning_rates"], *log.learning_rates]
-    findings.true(bool(log.learning_rates), "learning rate: the log names none")
-    for rate in sorted({rate for rate in rates if not math.isclose(rate, settings.learning_rate, rel_tol=RELATIVE)}):
-        findings.close("learning rate", settings.learning_rate, rate)
+def _asked_weights(request: TrainingRequest) -> dict[str, float]:
+    weights = request.settings.weights
+    return {"energy_weight": weights.energy, "forces_weight": weights.forces, "stress_weight": weights.stress}
+
+
+def _check_loop(findings: Findings, request: TrainingRequest, used: Mapping[str, Any]) -> None:
+    """What the training loop was called with."""
+    settings = request.settings
+    _check_rates(findings, request, used["learning_rates"])
     findings.close("EMA decay (training loop)", settings.ema_decay, used["ema_decay"])
-    findings.close("EMA decay (log)", settings.ema_decay, log.ema_decay)
     findings.equal("batch size (training loop)", settings.batch_size, used["batch_size"])
-    findings.equal("batch size (log)", settings.batch_size, log.batch_size)
-    findings.equal("loss", "UniversalLoss", log.loss)
-    weights = settings.weights
-    asked = {"energy_weight": weights.energy, "forces_weight": weights.forces, "stress_weight": weights.stress}
-    for name, weight in asked.items():
+    for name, weight in _asked_weights(request).items():
         findings.close(f"{name} (training loop)", weight, used[name], tolerance=1e-3)
-        findings.close(f"{name} (log)", weight, log.loss_weights.get(name), tolerance=1e-3)
     findings.close("huber_delta", HUBER_DELTA, used["huber_delta"])
     findings.equal("schedule", settings.schedule.value, used["schedule"])
     findings.close("schedule_factor", settings.schedule_factor, used["schedule_factor"])
@@ -185,18 +199,38 @@ def _check_optimiser(findings: Findings, request: TrainingRequest, evidence: Evi
     findings.equal("max_epochs", settings.max_epochs, used["max_epochs"])
     findings.equal("patience", settings.patience, used["patience"])
     findings.equal("threads", request.threads, used.get("threads", request.threads))
-
-
-def _check_data(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
-    used, log = evidence.effective, evidence.log
-    multihead = request.settings.mode is TrainingMode.MULTIHEAD
-    findings.equal("heads (log)", sorted(request.heads), sorted(log.heads))
-    findings.equal("multi-head mode", multihead, log.multihead)
+    findings.equal("device", request.device.partition(":")[0], used["device"].partition(":")[0])
     for head, (n_train, n_valid) in request.counts().items():
-        kind = "replay structures" if head == REPLAY_HEAD else "labelled structures"
+        kind = _kind(head)
         findings.equal(f"training {kind} of head {head} (training loop)", n_train, used["n_train"].get(head))
         findings.equal(f"validation {kind} of head {head} (training loop)", n_valid, used["n_valid"].get(head))
-        findings.equal(f"training {kind} of head {head} (log)", n_train, log.sizes.get(head))
+
+
+def _kind(head: str) -> str:
+    return "replay structures" if head == REPLAY_HEAD else "labelled structures"
+
+
+def _check_rates(findings: Findings, request: TrainingRequest, rates: Sequence[float]) -> None:
+    asked = request.settings.learning_rate
+    for rate in sorted({rate for rate in rates if not math.isclose(rate, asked, rel_tol=RELATIVE)}):
+        findings.close("learning rate", asked, rate)
+
+
+def _check_optimiser_log(findings: Findings, request: TrainingRequest, log: MaceLog) -> None:
+    findings.true(bool(log.learning_rates), "learning rate: the log names none")
+    _check_rates(findings, request, log.learning_rates)
+    findings.close("EMA decay (log)", request.settings.ema_decay, log.ema_decay)
+    findings.equal("batch size (log)", request.settings.batch_size, log.batch_size)
+    findings.equal("loss", "UniversalLoss", log.loss)
+    for name, weight in _asked_weights(request).items():
+        findings.close(f"{name} (log)", weight, log.loss_weights.get(name), tolerance=1e-3)
+
+
+def _check_data_log(findings: Findings, request: TrainingRequest, log: MaceLog) -> None:
+    findings.equal("heads (log)", sorted(request.heads), sorted(log.heads))
+    findings.equal("multi-head mode", request.settings.mode is TrainingMode.MULTIHEAD, log.multihead)
+    for head, (n_train, n_valid) in request.counts().items():
+        findings.equal(f"training {_kind(head)} of head {head} (log)", n_train, log.sizes.get(head))
         found = log.label_counts.get(head, {})
         for part, n_structures in (("train", n_train), ("valid", n_valid)):
             for label in CHECKED_LABELS:
@@ -217,10 +251,23 @@ def _check_model(findings: Findings, request: TrainingRequest, evidence: Evidenc
             _check_e0s(findings, REPLAY_HEAD, replay_e0s, model, settings.dtype)
     else:
         findings.close("cutoff of the saved model, A", settings.scratch.r_max_A, model.r_max_A)
+    _check_architecture(findings, request, evidence)
     _check_e0s(findings, HEAD, evidence.e0s_eV, model, settings.dtype)
     for number, energy in evidence.log.e0s_eV.get(HEAD, {}).items():
         asked = evidence.e0s_eV.get(number, math.nan)
         findings.close(f"E0 of element {number} in head {HEAD} (log), eV", asked, energy, tolerance=1e-6)
+
+
+def _check_architecture(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
+    """From scratch the architecture is the one asked for, else that of the foundation."""
+    found = evidence.model.architecture
+    if evidence.foundation is not None:
+        asked = evidence.foundation.architecture
+    else:
+        scratch = request.settings.scratch
+        asked = scratch.model_dump(include={"channels", "layers", "max_L", "max_ell", "correlation"})
+    for name, value in asked.items():
+        findings.equal(f"{name} of the saved model", value, found.get(name))
 
 
 def _check_e0s(findings: Findings, head: str, asked: Mapping[int, float], model: ModelFacts, dtype: str) -> None:
@@ -234,6 +281,7 @@ def _check_epochs(findings: Findings, request: TrainingRequest, evidence: Eviden
     losses = {record.epoch: record.loss for record in evidence.history if record.head == HEAD and record.epoch >= 0}
     findings.true(all(map(math.isfinite, losses.values())), "validation loss is not finite: the training diverged")
     findings.equal("validated epochs", list(range(len(losses))), sorted(losses))
+    _check_processes(findings, request, evidence, len(losses))
     if not losses or findings.differences:
         return
     best = min(losses, key=lambda epoch: (losses[epoch], epoch))
@@ -244,6 +292,18 @@ def _check_epochs(findings: Findings, request: TrainingRequest, evidence: Eviden
         )
     else:
         findings.equal("epochs of a run that was not stopped early", request.settings.max_epochs, len(losses))
+
+
+def _check_processes(findings: Findings, request: TrainingRequest, evidence: Evidence, n_epochs: int) -> None:
+    """Whatever happened in between, each epoch was trained once, and with all batches."""
+    n_structures = sum(n_train for n_train, _ in request.counts().values())
+    asked = dict.fromkeys(range(n_epochs), n_structures // request.settings.batch_size)
+    findings.equal("batches per epoch", asked, dict(sorted(evidence.batches.items())))
+    findings.equal("epoch at which the training was begun", 0, evidence.start_epochs[0])
+    if evidence.first_trained is not None:
+        findings.equal("first epoch of the last process", evidence.start_epochs[-1], evidence.first_trained)
+    else:
+        findings.equal("epochs that the last process found finished", evidence.start_epochs[-1], n_epochs)
 
 
 def _check_start(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ GROUP = re.compile(r"^Param group \d+: lr = (?P<rate>\S+)$")
 BATCH = re.compile(r"^Batch size: (?P<n>\d+)$")
 LOSS = re.compile(r"^(?P<name>\w+Loss)\((?P<weights>.*)\)$")
 EPOCH = re.compile(r"^Loaded Stage one model from epoch (?P<epoch>\d+) for evaluation$")
+FIRST_LINE = "===========VERIFYING SETTINGS==========="
+STARTED = "Started training, reporting errors on validation set"
 PARTS = {"Training": "train", "Validation": "valid"}
 CHECKED_LABELS = ("energy", "forces", "stress")
 
@@ -54,6 +57,8 @@ class MaceLog:
         Epoch whose weights were saved.
     multihead : bool
         Whether the multi-head mode was on in the end.
+    started : bool
+        Whether the run came to its first epoch.
     finished : bool
         Whether the run came to its end.
     complaints : list of str
@@ -72,8 +77,30 @@ class MaceLog:
     loss_weights: dict[str, float] = field(default_factory=dict)
     best_epoch: int | None = None
     multihead: bool = False
+    started: bool = False
     finished: bool = False
     complaints: list[str] = field(default_factory=list)
+
+
+def parse_logs(text: str) -> list[MaceLog]:
+    """Parse a log file to which one or more processes have written, one after the other.
+
+    Parameters
+    ----------
+    text : str
+        Content of ``logs/NAME_run-SEED.log``.
+
+    Returns
+    -------
+    list of MaceLog
+        One per process, in their order; at least one.
+    """
+    parts: list[list[str]] = [[]]
+    for line in text.splitlines():
+        if line.endswith(FIRST_LINE) and parts[-1]:
+            parts.append([])
+        parts[-1].append(line)
+    return [parse_log("\n".join(part)) for part in parts]
 
 
 def parse_log(text: str) -> MaceLog:
@@ -82,7 +109,7 @@ def parse_log(text: str) -> MaceLog:
     Parameters
     ----------
     text : str
-        Content of ``logs/NAME_run-SEED.log``.
+        What one process wrote to ``logs/NAME_run-SEED.log``.
 
     Returns
     -------
@@ -133,6 +160,8 @@ def _read_optimiser_line(log: MaceLog, message: str) -> None:
         log.loss_weights = {name.strip(): float(value) for name, value in pairs}
     elif found := EPOCH.match(message):
         log.best_epoch = int(found["epoch"])
+    elif message == STARTED:
+        log.started = True
     elif message == "Done":
         log.finished = True
 
@@ -191,6 +220,12 @@ def parse_results(text: str) -> list[ValidationRecord]:
         if row.get("mode") == "eval":
             records.append(_validation_record(row))
     return records
+
+
+def count_batches(text: str) -> dict[int, int]:
+    """Number of batches per epoch in a file of results."""
+    rows = (json.loads(line) for line in text.splitlines() if line.strip())
+    return dict(Counter(int(row["epoch"]) for row in rows if row.get("mode") == "opt"))
 
 
 def _validation_record(row: dict[str, Any]) -> ValidationRecord:

@@ -8,11 +8,13 @@ back, evaluates it, and writes ``outcome.json`` and ``evaluations.npz`` for :mod
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,17 @@ from ase.io import read
 
 from superionic.errors import SuperionicError
 from superionic.training import mace_command as names
+from superionic.training.checkpoints import write_whole
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
 from superionic.training.mace_model import evaluate, foundation_head, load_model, read_facts, write_single_head
-from superionic.training.mace_patches import DivergedError, Observed, patched_mace
+from superionic.training.mace_patches import Observed, patched_mace
 from superionic.training.metrics import Evaluation, fit_element_offsets
+from superionic.training.standing import DivergedError
 
 JOB_FILE, OUTCOME_FILE, EVALUATIONS_FILE = "job.json", "outcome.json", "evaluations.npz"
+"""What the process is told, and what it hands over; the outcome is written last, so it exists only when all is done."""
+FAILURE_FILE, PHASE_FILE = "failure.json", "phase"
+BEFORE_FILE, BEFORE_EVALUATIONS_FILE = "before.json", "before.npz"
 PRODUCTION_FILE = "production.model"
 EXIT_BAD_INPUT, EXIT_DIVERGED, EXIT_ORPHANED = 2, 3, 4
 WATCH_INTERVAL_S = 1.0
@@ -77,7 +84,17 @@ class Workplace:
         self.outcome: dict[str, Any] = {}
 
     def before(self) -> None:
-        """Evaluate the foundation, label the replay structures with it and settle the E0s."""
+        """Evaluate the foundation, label the replay structures with it and settle the E0s, unless that is done."""
+        if Path(BEFORE_FILE).exists():
+            self.outcome = json.loads(Path(BEFORE_FILE).read_text(encoding="utf-8"))
+            self.evaluations = read_evaluations(Path(BEFORE_EVALUATIONS_FILE))
+            return
+        self._prepare()
+        write_evaluations(Path(BEFORE_EVALUATIONS_FILE), self.evaluations)
+        write_whole(Path(BEFORE_FILE), json.dumps(self.outcome).encode())
+        gc.collect()
+
+    def _prepare(self) -> None:
         if self.has_foundation:
             # labels in double precision, whatever the precision of the training
             model = load_model(Path(names.FOUNDATION_FILE), "float64", self.job.device)
@@ -93,7 +110,6 @@ class Workplace:
             self._write_e0s(facts.e0s_eV[head])
         else:
             self._write_e0s({})
-        gc.collect()
 
     def _label_replay(self, model: Any, head: str, file: str) -> None:  # noqa: ANN401
         atoms = _read(file)
@@ -102,7 +118,7 @@ class Workplace:
             label = labels.subset([index])
             image.info |= {ENERGY_KEY: float(label.energies_eV[0]), STRESS_KEY: label.stresses_eV_per_A3[0]}
             image.arrays[FORCES_KEY] = label.forces_eV_per_A
-        Path(file).write_text(structures_to_extxyz(atoms), encoding="utf-8")
+        write_whole(Path(file), structures_to_extxyz(atoms).encode())
         if file == names.REPLAY_VALID_FILE:
             self.evaluations["foundation_replay"] = labels
 
@@ -160,11 +176,26 @@ class Workplace:
 
     def write(self) -> None:
         """Hand everything over."""
-        arrays = {
-            f"{name}:{part}": values for name, found in self.evaluations.items() for part, values in vars(found).items()
-        }
-        np.savez(EVALUATIONS_FILE, **arrays)
-        Path(OUTCOME_FILE).write_text(json.dumps(self.outcome), encoding="utf-8")
+        write_evaluations(Path(EVALUATIONS_FILE), self.evaluations)
+        write_whole(Path(OUTCOME_FILE), json.dumps(self.outcome).encode())
+
+
+def write_evaluations(path: Path, evaluations: Mapping[str, Evaluation]) -> None:
+    """Write the values of several evaluations into one file."""
+    arrays = {f"{name}:{part}": values for name, found in evaluations.items() for part, values in vars(found).items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_whole(path, buffer.getvalue())
+
+
+def read_evaluations(path: Path) -> dict[str, Evaluation]:
+    """Inverse of :func:`write_evaluations`."""
+    parts: dict[str, dict[str, Any]] = {}
+    with np.load(path) as arrays:
+        for name in arrays.files:
+            evaluation, _, part = name.partition(":")
+            parts.setdefault(evaluation, {})[part] = arrays[name]
+    return {name: Evaluation(**values) for name, values in parts.items()}
 
 
 def main() -> int:
@@ -174,22 +205,26 @@ def main() -> int:
     import torch
 
     torch.set_num_threads(job.threads)
-    place, times = Workplace(job), [time.perf_counter()]
+    place, seconds = Workplace(job), {}
     try:
-        for step in (place.before, place.train, place.after):
-            step()
-            times.append(time.perf_counter())
-    except DivergedError:
-        place.write()
-        return EXIT_DIVERGED
+        for phase in ("before", "train", "after"):
+            Path(PHASE_FILE).write_text(phase, encoding="utf-8")
+            started = time.perf_counter()
+            getattr(place, phase)()
+            seconds[phase] = time.perf_counter() - started
+    except DivergedError as error:
+        return _failed(str(error), EXIT_DIVERGED)
     except SuperionicError as error:
-        place.outcome["message"] = str(error)
-        place.write()
-        return EXIT_BAD_INPUT
-    place.outcome["seconds"] = dict(zip(("before", "train", "after"), np.diff(times).tolist(), strict=True))
+        return _failed(str(error), EXIT_BAD_INPUT)
+    place.outcome["seconds"] = seconds
     place.outcome["effective"]["threads"] = torch.get_num_threads()
     place.write()
     return 0
+
+
+def _failed(message: str, code: int) -> int:
+    Path(FAILURE_FILE).write_text(json.dumps({"message": message}), encoding="utf-8")
+    return code
 
 
 def _end_with_parent(parent_pid: int) -> None:

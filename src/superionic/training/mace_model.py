@@ -141,7 +141,24 @@ def read_facts(path: Path) -> ModelFacts:
         dtype=str(parameters[0].dtype).removeprefix("torch."),
         n_parameters=sum(int(parameter.numel()) for parameter in parameters),
         finite=all(bool(torch.isfinite(parameter).all()) for parameter in parameters),
+        architecture=_architecture(model),
     )
+
+
+def _architecture(model: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Size of a MACE, from its modules; multi-head and old files say the same about themselves."""
+    from e3nn import o3
+
+    hidden = o3.Irreps(str(model.products[0].linear.irreps_out))
+    contraction = model.products[0].symmetric_contractions.contractions[0]
+    return {
+        "channels": int(hidden.count(o3.Irrep("0e"))),
+        "layers": int(model.num_interactions),
+        "max_L": int(hidden.lmax),
+        "max_ell": int(model.spherical_harmonics._lmax),  # noqa: SLF001 (as MACE itself reads it)
+        "correlation": len(contraction.weights) + 1,
+        "hidden_irreps": str(hidden),
+    }
 
 
 def write_single_head(model: Any, head: str, path: Path, dtype: str) -> None:  # noqa: ANN401

@@ -1,50 +1,23 @@
 """What superionic changes in a run of `mace_run_train`, and how it sees what the run really uses.
 
-Three things, each for a fault of mace-torch 0.3.16 (docs/methods/training.md): patience ends the training, a diverging
-training ends at once, and the E0s of a naively tuned model are the ones that were asked for.
+Two functions of mace-torch 0.3.16 are wrapped (docs/methods/training.md). The training loop is called with objects that
+look at every batch and store every epoch (:mod:`superionic.training.mace_session`): so patience and a diverging loss
+end it, and a killed training goes on where it was. And the E0s of a naively tuned model are the ones that were asked
+for.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-PATIENCE_LINE = "Stopping optimization after"
-NOT_FINITE = re.compile(r"\bloss=\s*[+-]?(nan|inf)\b", re.IGNORECASE)
-
-
-class PatienceReachedError(Exception):
-    """The validation loss has not improved for the whole patience."""
-
-
-class DivergedError(Exception):
-    """The validation loss is not a finite number."""
-
-
-class TrainingWatch(logging.Filter):
-    """Filter of the root logger, through which MACE reports: turns two of its lines into exceptions."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, unless it tells that the training should end.
-
-        Raises
-        ------
-        PatienceReachedError
-            MACE says that it stops, which in a single process it would not do.
-        DivergedError
-            A validation loss is not finite; MACE would save that model as its best one.
-        """
-        message = record.getMessage()
-        if message.startswith(PATIENCE_LINE) and "Stage Two" not in message:
-            raise PatienceReachedError(message)
-        if NOT_FINITE.search(message):
-            raise DivergedError(message)
-        return True
+from superionic.training.mace_session import Session
+from superionic.training.standing import DivergedError, PatienceReachedError
 
 
 @dataclass
@@ -58,12 +31,18 @@ class Observed:
     effective : dict
         Hyper-parameters of the optimiser, the loss, the loaders and the scheduler.
     message : str
-        The line on which a diverging run was ended.
+        Why a diverging run was ended.
+    start_epoch : int
+        First epoch that this process was to train.
+    first_trained : int or None
+        First epoch that it did train; None if there was nothing left to do.
     """
 
     stop_reason: str = ""
     effective: dict[str, Any] = field(default_factory=dict)
     message: str = ""
+    start_epoch: int = 0
+    first_trained: int | None = None
 
 
 @contextmanager
@@ -76,18 +55,20 @@ def patched_mace(observed: Observed) -> Iterator[None]:
 
     def watched_train(**objects: Any) -> None:  # noqa: ANN401
         observed.effective = effective_settings(objects)
-        observed.stop_reason = "max_epochs"
-        root, watch = logging.getLogger(), TrainingWatch()
-        root.addFilter(watch)
+        session = Session(objects, observed.effective, Path.cwd())
+        session.open()
+        observed.start_epoch = session.start_epoch
+        observed.stop_reason = session.stop_reason or "max_epochs"
         try:
-            train(**objects)
+            if not session.ended:
+                train(**session.arguments())
         except PatienceReachedError:
             observed.stop_reason = "patience"
         except DivergedError as error:
             observed.stop_reason, observed.message = "diverged", str(error)
             raise
         finally:
-            root.removeFilter(watch)
+            observed.first_trained = session.first_trained
             rates = {float(group["lr"]) for group in objects["optimizer"].param_groups}
             observed.effective["final_learning_rate"] = max(rates)
         logging.getLogger().info("superionic: training ended by %s", observed.stop_reason)

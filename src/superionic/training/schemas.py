@@ -89,11 +89,21 @@ class ModelDoc(BaseDoc):
     epochs_run: int = Field(description="epochs trained")
     best_epoch: int = Field(description="epoch of the saved weights")
     stopped_early: bool = Field(description="whether patience ended the training")
+    resumed_at_epochs: list[int] = Field(
+        default=[], description="epochs at which the training was taken up again after it had been interrupted"
+    )
+    architecture: dict[str, Any] = Field(
+        default={},
+        description="channels, layers, max_L, max_ell, correlation, hidden_irreps, r_max_A and n_parameters",
+    )
     history: list[EpochRecord] = Field(description="validation history")
     errors: list[ErrorRow] = Field(description="errors per model, split and composition")
     parity_foundation: Parity | None = Field(None, description="foundation on the test set (store: models)")
     parity_tuned: Parity | None = Field(None, description="tuned model on the test set (store: models)")
-    elements: list[str] = Field(description="elements the model covers")
+    elements: list[str] = Field(description="elements with labels in its training set")
+    elements_known: list[str] = Field(
+        default=[], description="all elements that the model file accepts; those without labels rest on the foundation"
+    )
     label_level_of_theory: str = Field(description="level of theory of its labels")
     model_blob: Blob = Field(description="the model file (store: models)")
 
