@@ -49,9 +49,11 @@ class ScreeningSettings(StageSettings):
 
 
 class SelectionMethod(StrEnum):
-    """How parents for sampling are chosen among the screened orderings."""
+    """How structures are chosen: parents among the screened orderings, frames among those of the MD."""
 
     KMEDOIDS = "kmedoids"
+    FPS = "fps"
+    ENTROPY = "entropy"
     LOWEST_ENERGY = "lowest-energy"
     RANDOM = "random"
 
