@@ -108,7 +108,7 @@ class LabelSetMaker(Maker):
 
     @stage_job(data=["labels"], output_schema=LabelSetDoc)
     def make(self, sampling: SamplingSetDoc) -> Response[Any]:
-        """Label every frame of every run; the output is a LabelSetDoc.
+        """Label the frames of all runs that were chosen for it; the output is a LabelSetDoc.
 
         Raises
         ------
@@ -117,10 +117,9 @@ class LabelSetMaker(Maker):
         """
         maker = self._maker()
         jobs, items = [], []
-        for number, run in enumerate(sampling.runs):
-            for frame in range(len(run.frames)):
-                items.append(f"run {number} frame {frame}")
-                jobs.append(replace(maker, name=f"{self.name} {items[-1]}").make_frame(run.key, frame))
+        for number, frame in sampling.chosen_frames():
+            items.append(f"run {number} frame {frame}")
+            jobs.append(replace(maker, name=f"{self.name} {items[-1]}").make_frame(sampling.runs[number].key, frame))
         return self._gathered(jobs, items, sampling, maker)
 
     @stage_job(data=["labels"], output_schema=LabelSetDoc)
