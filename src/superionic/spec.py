@@ -21,6 +21,7 @@ from superionic.expressions import Constraint, LinearExpression, as_fraction
 from superionic.provenance import content_key
 from superionic.spec_io import explain_validation_error, read_yaml
 from superionic.stages import (
+    ActiveSettings,
     LabellingSettings,
     MonteCarloSettings,
     OrderingSettings,
@@ -147,6 +148,9 @@ class ElectrolyteSpec(_Model):
     sampling: SamplingSettings = Field(default_factory=SamplingSettings)
     labelling: LabellingSettings = Field(default_factory=LabellingSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
+    active: ActiveSettings = Field(
+        default_factory=ActiveSettings, description="further rounds of labels; none by default"
+    )
     stability: StabilitySettings = Field(default_factory=StabilitySettings)
     transport: TransportSettings = Field(default_factory=TransportSettings)
     montecarlo: MonteCarloSettings | None = Field(
@@ -218,6 +222,22 @@ class ElectrolyteSpec(_Model):
         return self
 
     @model_validator(mode="after")
+    def _active_rounds_have_a_pool(self) -> Self:
+        if not self.active.rounds:
+            return self
+        if self.sampling.drawn_frames <= self.sampling.frames:
+            raise ValueError(
+                f"active: rounds need frames without labels to choose from: set sampling.candidates above "
+                f"sampling.frames ({self.sampling.frames})"
+            )
+        if self.training.learning_curve:
+            raise ValueError(
+                "active: the rounds are trained instead of training.learning_curve: remove one of the two, or run "
+                "LearningCurveFlowMaker on the last data set afterwards"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _valid_grid(self) -> Self:
         self._check_expressions()
         if not self.points:
@@ -241,6 +261,8 @@ class ElectrolyteSpec(_Model):
         content = self.model_dump(mode="json", exclude={"host": {"cif"}})
         if self.montecarlo is None:  # a campaign without it keeps the key that it had before there was one
             del content["montecarlo"]
+        if not self.active.rounds:
+            del content["active"]
         return content_key(content)
 
     @cached_property

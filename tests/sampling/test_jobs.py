@@ -14,6 +14,7 @@ from superionic.potentials.schemas import PotentialRef, RelaxedStructure, Screen
 from superionic.sampling import jobs
 from superionic.sampling.jobs import SampleMaker, SampleSetMaker
 from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
+from superionic.sampling.selection import choose
 from superionic.stages import SamplingSettings, SelectionMethod
 
 COMPOSITION = CompositionInfo(axes={"x": 1.0}, label="x=1", formula="LiCl")
@@ -41,7 +42,12 @@ class FragileSampleMaker(SampleMaker):
 
 @pytest.fixture(autouse=True)
 def _springs_instead_of_mace(monkeypatch, springs, rock_salt):
-    monkeypatch.setattr(jobs, "load_calculator", lambda _ref, device: springs(rock_salt.cart_coords))  # noqa: ARG005
+    class SpringsWithFeatures(springs):
+        def invariant_features(self, atoms):
+            return np.linalg.norm(atoms.positions - self.sites, axis=1)[:, None]
+
+    made = lambda _ref, device: SpringsWithFeatures(rock_salt.cart_coords)  # noqa: ARG005, E731
+    monkeypatch.setattr(jobs, "load_calculator", made)
 
 
 @pytest.fixture
@@ -79,9 +85,9 @@ def store(screening):
     return job_store
 
 
-def sample_set(store, screening, fragile=(), seed=1):
-    maker = FragileSampleMaker("", SETTINGS, "superionic-mini", seed, fragile=fragile)
-    job = SampleSetMaker("sample: x=1", SETTINGS, "superionic-mini", seed, sample_maker=maker).make(screening)
+def sample_set(store, screening, fragile=(), seed=1, settings=SETTINGS):
+    maker = FragileSampleMaker("", settings, "superionic-mini", seed, fragile=fragile)
+    job = SampleSetMaker("sample: x=1", settings, "superionic-mini", seed, sample_maker=maker).make(screening)
     run_locally(job, store=store, log=False)
     return job.output.resolve(store)
 
@@ -125,6 +131,57 @@ def test_same_inputs_give_the_same_frames(store, screening):
     one, two = (maker.make.original(maker, screening, 2) for _ in range(2))
     assert isinstance(one, SamplingDoc)
     np.testing.assert_array_equal([f.cart_coords for f in one.frames], [f.cart_coords for f in two.frames])
+
+
+def choosing(method):
+    return SamplingSettings(**SETTINGS.model_dump() | {"candidates": 4, "frame_selection": method, "discard_ps": 0.004})
+
+
+def test_frames_are_chosen_by_descriptors_and_the_others_stay_as_pool(store, screening):
+    result = sample_set(store, screening, settings=choosing("fps"), fragile=(1,))
+    assert [len(run.frames) for run in result.runs] == [4, 4]
+    assert [len(positions) for positions in result.frame_choice.positions] == [2, 2]
+    chosen, others = result.chosen_frames(), result.other_frames()
+    assert len(chosen) == len(others) == 4
+    assert sorted(chosen + others) == [(run, frame) for run in (0, 1) for frame in range(4)]
+    for number, run in enumerate(result.runs):
+        rows = np.array(run.descriptors)
+        assert rows.shape == (4, 4)
+        expected = choose(rows, 2, SelectionMethod.FPS)
+        assert result.frame_choice.positions[number] == expected
+    assert "descriptors" in store.query_one({"output.@class": "SamplingDoc"}, load=True)["output"]
+    stored = store.query_one({"output.@class": "SamplingDoc"}, load=False)["output"]
+    assert isinstance(stored["descriptors"], dict), "descriptors are kept in the store data"
+
+
+def test_another_selection_of_frames_needs_no_new_md(store, screening):
+    first = sample_set(store, screening, settings=choosing("fps"))
+    second = sample_set(store, screening, settings=choosing("random"))
+    assert all(run.reused_from for run in second.runs)
+    assert [run.key for run in second.runs] == [run.key for run in first.runs]
+    assert second.key != first.key
+    assert second.frame_choice.method == "random"
+
+
+def test_without_candidates_all_frames_are_labelled(store, screening):
+    result = sample_set(store, screening)
+    assert result.frame_choice is None
+    assert len(result.chosen_frames()) == 6
+    assert result.other_frames() == []
+    assert result.runs[0].descriptors == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"candidates": 1}, "fewer than frames"),
+        ({"candidates": 6}, "6 frames do not fit"),
+        ({"frame_selection": "lowest-energy"}, "for parents"),
+    ],
+)
+def test_impossible_choices_of_frames(settings, words):
+    with pytest.raises(ValueError, match=words):
+        SamplingSettings(**SETTINGS.model_dump() | settings)
 
 
 def test_bad_references(screening):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from jobflow import Flow, Maker
 
-from superionic.flows.dataset import DatasetFlowMaker
+from superionic.flows.active import ActiveLearningFlowMaker
+from superionic.flows.dataset import CompositionJobs, DatasetFlowMaker
 from superionic.flows.montecarlo import campaign_branch, montecarlo_cells
 from superionic.flows.production import ProductionFlowMaker
 from superionic.flows.stages import Category, Stage, mark
@@ -46,13 +48,7 @@ class CampaignMaker(Maker):
         data = DatasetFlowMaker(device=self.device)
         parts = [data.composition(spec, cell) for cell in grid_cells(spec)]
         dataset = data.dataset(spec, parts)
-        training = LearningCurveFlowMaker(
-            settings=spec.training,
-            foundation=spec.foundation,
-            seed=derived_seed(spec.seed, "training"),
-            device=self.device,
-        ).make(dataset.output)
-        mark(training, Stage.TRAINING, Category.GPU, spec.key)
+        training = self._training(spec, dataset, parts)
         production = ProductionFlowMaker(device=self.device).make(spec, training.output, parts)
         drawn = [
             campaign_branch(spec, training.output, cell, self.device)
@@ -60,3 +56,23 @@ class CampaignMaker(Maker):
         ]
         flows = [*(part.flow for part in parts), dataset, training, production, *drawn]
         return Flow(flows, output=production.output, name=self.name or spec.name)
+
+    def _training(self, spec: ElectrolyteSpec, dataset: Any, parts: list[CompositionJobs]) -> Flow:  # noqa: ANN401
+        """The flow whose output is the ModelDoc for production."""
+        seed = derived_seed(spec.seed, "training")
+        if spec.active.rounds:
+            maker = ActiveLearningFlowMaker(
+                settings=spec.active,
+                training=spec.training,
+                labelling=spec.labelling,
+                foundation=spec.foundation,
+                seed=seed,
+                device=self.device,
+            )
+            labels, samplings = [part.labels.output for part in parts], [part.sampling.output for part in parts]
+            return maker.make(dataset.output, labels, samplings, spec.key)
+        training = LearningCurveFlowMaker(
+            settings=spec.training, foundation=spec.foundation, seed=seed, device=self.device
+        ).make(dataset.output)
+        marked: Flow = mark(training, Stage.TRAINING, Category.GPU, spec.key)
+        return marked

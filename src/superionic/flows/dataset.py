@@ -25,6 +25,7 @@ class CompositionJobs:
 
     cell: GridCell
     screening: Any
+    sampling: Any
     labels: Any
     flow: Flow
 
@@ -68,7 +69,7 @@ class DatasetFlowMaker(Maker):
             mark(sample, Stage.SAMPLING, Category.GPU, spec.key),
             mark(labels, Stage.LABELLING, label_category(spec), spec.key),
         ]
-        return CompositionJobs(cell, screen, labels, Flow(jobs, name=label))
+        return CompositionJobs(cell, screen, sample, labels, Flow(jobs, name=label))
 
     def dataset(self, spec: ElectrolyteSpec, parts: list[CompositionJobs]) -> Any:  # noqa: ANN401 (jobflow.Job)
         """The job that joins the labels of all compositions."""
@@ -78,5 +79,10 @@ class DatasetFlowMaker(Maker):
 
 
 def label_category(spec: ElectrolyteSpec) -> Category:
+    """What a label job of a campaign needs."""
+    return engine_category(spec.labelling.engine)
+
+
+def engine_category(engine: LabelEngine) -> Category:
     """What a label job needs: cores for a density-functional code, or a potential's device for a teacher."""
-    return Category.GPU if spec.labelling.engine is LabelEngine.TEACHER_CHGNET_R2SCAN else Category.VASP
+    return Category.GPU if engine is LabelEngine.TEACHER_CHGNET_R2SCAN else Category.VASP

@@ -113,24 +113,39 @@ def _sampling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> St
 
 
 def _labelling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
-    frames = spec.sampling.frames
-    number = frames * sum(parents)
-    work = f"{number} single points by {spec.labelling.engine.value}"
+    first, further = _first_labels(spec, parents), spec.active.rounds * spec.active.labels_per_round
+    work = f"{first} single points by {spec.labelling.engine.value}"
+    work += f", then at most {spec.active.rounds} x {spec.active.labels_per_round}" if further else ""
     if spec.labelling.engine is not LabelEngine.TEACHER_CHGNET_R2SCAN:
-        return StagePlan(Stage.LABELLING, number, work, None, "DFT: time one label on your machine and multiply")
-    cost = frames * sum(n * a for n, a in zip(parents, atoms, strict=True)) * CPU_S_PER_ATOM_TEACHER
-    return StagePlan(Stage.LABELLING, number, work, cost / SECONDS_PER_HOUR, "teacher potential, one CPU core")
+        return StagePlan(
+            Stage.LABELLING, first + further, work, None, "DFT: time one label on your machine and multiply"
+        )
+    mean_atoms = sum(n * a for n, a in zip(parents, atoms, strict=True)) / sum(parents)
+    cost = (first + further) * mean_atoms * CPU_S_PER_ATOM_TEACHER
+    return StagePlan(Stage.LABELLING, first + further, work, cost / SECONDS_PER_HOUR, "teacher potential, one CPU core")
+
+
+def _first_labels(spec: ElectrolyteSpec, parents: list[int]) -> int:
+    return spec.sampling.frames * sum(parents)
 
 
 def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
+    structures = _training_sizes(spec, parents)
     mean_atoms = sum(atoms) / len(atoms)
-    structures = spec.sampling.frames * sum(parents) + spec.training.replay_structures
-    runs = [1.0, *spec.training.learning_curve]
-    evaluations = structures * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE * sum(runs)
-    work = f"{len(runs)} x {spec.training.mode.value}, at most {spec.training.max_epochs} epochs"
+    evaluations = sum(structures) * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE
+    work = f"{len(structures)} x {spec.training.mode.value}, at most {spec.training.max_epochs} epochs"
     return StagePlan(
-        Stage.TRAINING, len(runs), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core"
+        Stage.TRAINING, len(structures), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core"
     )
+
+
+def _training_sizes(spec: ElectrolyteSpec, parents: list[int]) -> list[float]:
+    """Structures, replay included, of every training."""
+    first, replay, active = _first_labels(spec, parents), spec.training.replay_structures, spec.active
+    if active.rounds:
+        sizes = [first + number * active.labels_per_round + replay for number in range(active.rounds + 1)]
+        return [float(size) for size in sizes for _ in range(active.committee)]
+    return [share * (first + replay) for share in (1.0, *spec.training.learning_curve)]
 
 
 def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:

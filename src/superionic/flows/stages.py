@@ -38,3 +38,17 @@ def mark(job_or_flow: Any, stage: Stage, category: Category, spec_key: str) -> A
     # _set merges into manager_config; plain assignment would drop queue settings made before
     job_or_flow.update_config({"_set": {"manager_config->_category": category.value}}, dict_mod=True)
     return job_or_flow
+
+
+def mark_alone(job: Any, stage: Stage, category: Category, spec_key: str) -> Any:  # noqa: ANN401 (jobflow, untyped)
+    """Mark a job, and none of those it will create: they are of several stages and categories.
+
+    Returns
+    -------
+    Job
+        The same object, for use in an expression.
+    """
+    job.update_metadata({"stage": stage.value, "spec_key": spec_key}, dynamic=False)
+    job.update_config({"_set": {"manager_config->_category": category.value}}, dict_mod=True, dynamic=False)
+    job.config.pass_manager_config = False
+    return job

@@ -108,7 +108,7 @@ class LabelSetMaker(Maker):
 
     @stage_job(data=["labels"], output_schema=LabelSetDoc)
     def make(self, sampling: SamplingSetDoc) -> Response[Any]:
-        """Label every frame of every run; the output is a LabelSetDoc.
+        """Label the frames of all runs that were chosen for it; the output is a LabelSetDoc.
 
         Raises
         ------
@@ -117,10 +117,9 @@ class LabelSetMaker(Maker):
         """
         maker = self._maker()
         jobs, items = [], []
-        for number, run in enumerate(sampling.runs):
-            for frame in range(len(run.frames)):
-                items.append(f"run {number} frame {frame}")
-                jobs.append(replace(maker, name=f"{self.name} {items[-1]}").make_frame(run.key, frame))
+        for number, frame in sampling.chosen_frames():
+            items.append(f"run {number} frame {frame}")
+            jobs.append(replace(maker, name=f"{self.name} {items[-1]}").make_frame(sampling.runs[number].key, frame))
         return self._gathered(jobs, items, sampling, maker)
 
     @stage_job(data=["labels"], output_schema=LabelSetDoc)
@@ -140,6 +139,29 @@ class LabelSetMaker(Maker):
             for index, item in enumerate(items)
         ]
         return self._gathered(jobs, items, document, maker)
+
+    def frames(self, places: Sequence[tuple[str, int]], spec_key: str) -> tuple[list[Any], Any]:
+        """Jobs that label frames of any runs, and the job that joins them to a LabelSetDoc.
+
+        Parameters
+        ----------
+        places : sequence of (str, int)
+            Key of the SamplingDoc and position of the frame.
+        spec_key : str
+            Key of the campaign's spec.
+
+        Raises
+        ------
+        NotConfiguredError
+            If the engine cannot run.
+        """
+        maker = self._maker()
+        items = [f"{number}: run {key[:8]} frame {frame}" for number, (key, frame) in enumerate(places)]
+        jobs = [
+            replace(maker, name=f"{self.name} {item}").make_frame(key, frame)
+            for item, (key, frame) in zip(items, places, strict=True)
+        ]
+        return jobs, self._joined(jobs, items, maker, spec_key, None)
 
     @stage_job(on_missing_none=True, data=["labels"], output_schema=LabelSetDoc)
     def collect(
@@ -199,10 +221,14 @@ class LabelSetMaker(Maker):
         return maker
 
     def _gathered(self, jobs: list[Any], items: list[str], source: BaseDoc, maker: StaticMaker) -> Response[Any]:
-        gather = replace(self, name=f"{self.name} collect").collect(
-            [job.output for job in jobs], items, maker.level_of_theory, source.spec_key, source.composition
+        return replace_by(jobs, self._joined(jobs, items, maker, source.spec_key, source.composition))
+
+    def _joined(
+        self, jobs: list[Any], items: list[str], maker: StaticMaker, spec_key: str, composition: CompositionInfo | None
+    ) -> Any:  # noqa: ANN401 (jobflow.Job)
+        return replace(self, name=f"{self.name} collect").collect(
+            [job.output for job in jobs], items, maker.level_of_theory, spec_key, composition
         )
-        return replace_by(jobs, gather)
 
     def _require_enough(
         self, n_accepted: int, refused: Sequence[RefusedLabel], composition: CompositionInfo | None

@@ -2,7 +2,7 @@
 
 from superionic.sampling.frames import SampledFrames, sample_frames
 from superionic.sampling.md import MDFrame, MDGuard, MDResult, run_md
-from superionic.sampling.selection import choose_parents, principal_components
+from superionic.sampling.selection import choose, choose_parents, principal_components
 from superionic.sampling.strain import StrainedFrame, apply_strain, random_strain, strained_frame
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "SampledFrames",
     "StrainedFrame",
     "apply_strain",
+    "choose",
     "choose_parents",
     "principal_components",
     "random_strain",

@@ -88,9 +88,9 @@ def draw_steps(settings: SamplingSettings, rng: np.random.Generator) -> NDArray[
 
     Returns
     -------
-    numpy.ndarray, (settings.frames,)
+    numpy.ndarray, (settings.drawn_frames,)
         Step numbers.
     """
     first = round(settings.discard_ps * FS_PER_PS / settings.time_step_fs) + 1
     last = round(settings.time_ps * FS_PER_PS / settings.time_step_fs)
-    return np.sort(rng.choice(np.arange(first, last + 1), settings.frames, replace=False))
+    return np.sort(rng.choice(np.arange(first, last + 1), settings.drawn_frames, replace=False))

@@ -14,11 +14,15 @@ from superionic.errors import InputError, InsufficientDataError
 from superionic.potentials.registry import foundation_ref, load_calculator
 from superionic.potentials.schemas import Failure, PotentialRef, ScreeningDoc
 from superionic.provenance import derived_seed
+from superionic.sampling.configurations import configuration_descriptors
 from superionic.sampling.frames import sample_frames
-from superionic.sampling.schemas import ParentChoice, SamplingDoc, SamplingSetDoc
-from superionic.sampling.selection import choose_parents
+from superionic.sampling.schemas import FrameChoice, ParentChoice, SamplingDoc, SamplingSetDoc
+from superionic.sampling.selection import choose, choose_parents
 from superionic.stages import SamplingSettings
 
+CHOICES = {"parents_per_composition", "selection", "frames", "candidates", "frame_selection"}
+"""Settings that decide which runs and frames are used; the run of one parent knows only how many frames it draws."""
+DATA = ["frames", "descriptors"]
 MD_DTYPE = "float32"
 """Precision of the sampling MD: the frames are random anyway, and single precision takes two thirds of the time."""
 
@@ -47,7 +51,7 @@ class SampleMaker(Maker):
     seed: int = 0
     device: str = "cpu"
 
-    @stage_job(data=["frames"], output_schema=SamplingDoc)
+    @stage_job(data=DATA, output_schema=SamplingDoc)
     def make(self, screening: ScreeningDoc | str, parent_index: int) -> SamplingDoc:
         """Sample one ordering.
 
@@ -75,16 +79,21 @@ class SampleMaker(Maker):
             SamplingDoc,
             lambda: self._sample(document, parent_index, potential),
             parents=[document],
-            settings=[self.settings, potential, self.seed, parent_index],
+            settings=[self._settings(), potential, self.seed, parent_index],
             spec_key=document.spec_key,
             composition=document.composition,
             device=self.device,
         )
 
+    def _settings(self) -> dict[str, Any]:
+        drawn, described = self.settings.drawn_frames, chooses_frames(self.settings)
+        return self.settings.model_dump(exclude=CHOICES) | {"drawn_frames": drawn, "described": described}
+
     def _sample(self, screening: ScreeningDoc, parent_index: int, potential: PotentialRef) -> SamplingDoc:
         seed = derived_seed(self.seed, "run", parent_index)
         calculator = load_calculator(potential, device=self.device)
         sampled = sample_frames(screening.relaxed[parent_index].structure, calculator, self.settings, seed)
+        frames = [frame.structure for frame in sampled.frames]
         return SamplingDoc(
             potential=potential,
             parent_index=parent_index,
@@ -94,9 +103,12 @@ class SampleMaker(Maker):
             mean_temperature_K=sampled.mean_temperature_K,
             time_ps=self.settings.time_ps,
             frame_times_ps=sampled.times_ps,
-            frames=[frame.structure for frame in sampled.frames],
+            frames=frames,
             strains=[frame.strain.tolist() for frame in sampled.frames],
             rejected_strains=sum(frame.rejected for frame in sampled.frames),
+            descriptors=(
+                configuration_descriptors(frames, calculator).tolist() if chooses_frames(self.settings) else []
+            ),
         )
 
 
@@ -127,7 +139,7 @@ class SampleSetMaker(Maker):
     device: str = "cpu"
     sample_maker: SampleMaker | None = None
 
-    @stage_job(data=["frames"], output_schema=SamplingSetDoc)
+    @stage_job(data=DATA, output_schema=SamplingSetDoc)
     def make(self, screening: ScreeningDoc) -> Response[Any]:
         """Replace this job by one run per parent and a job that joins them; its output is a SamplingSetDoc."""
         count, method = self.settings.parents_per_composition, self.settings.selection
@@ -139,7 +151,7 @@ class SampleSetMaker(Maker):
         gather = replace(self, name=f"{self.name} collect").collect([run.output for run in runs], choice, screening.key)
         return replace_by(runs, gather)
 
-    @stage_job(on_missing_none=True, data=["frames"], output_schema=SamplingSetDoc)
+    @stage_job(on_missing_none=True, data=DATA, output_schema=SamplingSetDoc)
     def collect(self, runs: list[SamplingDoc | None], choice: ParentChoice, screening_key: str) -> SamplingSetDoc:
         """Join the finished runs and list those that failed.
 
@@ -166,12 +178,41 @@ class SampleSetMaker(Maker):
             )
         return produce(
             SamplingSetDoc,
-            lambda: SamplingSetDoc(runs=finished, requested=len(runs), failures=failures, choice=choice),
+            lambda: SamplingSetDoc(
+                runs=finished,
+                requested=len(runs),
+                failures=failures,
+                choice=choice,
+                frame_choice=self._choose_frames(finished),
+            ),
             parents=finished,
-            settings=[choice, failures],
+            settings=[choice, failures, self._frame_settings()],
             spec_key=finished[0].spec_key,
             composition=finished[0].composition,
         )
+
+    def _frame_settings(self) -> dict[str, Any] | None:
+        if not chooses_frames(self.settings):
+            return None
+        return self.settings.model_dump(include={"frames", "frame_selection"}) | {"seed": self.seed}
+
+    def _choose_frames(self, runs: list[SamplingDoc]) -> FrameChoice | None:
+        """As many frames of every run, different from each other; None if there is no choice."""
+        if not chooses_frames(self.settings):
+            return None
+        method, seed = self.settings.frame_selection, derived_seed(self.seed, "frames")
+        owners = [number for number, run in enumerate(runs) for _ in run.frames]
+        rows = [row for run in runs for row in run.descriptors]
+        count = self.settings.frames * len(runs)
+        picks = choose(rows, count, method, groups=[f"{number:06d}" for number in owners], seed=seed)
+        starts = [owners.index(number) for number in range(len(runs))]
+        positions = [[pick - start for pick in picks if owners[pick] == run] for run, start in enumerate(starts)]
+        return FrameChoice(positions=positions, method=method.value, seed=seed)
+
+
+def chooses_frames(settings: SamplingSettings) -> bool:
+    """Whether more frames are drawn than labelled, so that they have to be chosen."""
+    return settings.drawn_frames > settings.frames
 
 
 def _failures(runs: list[Any], choice: ParentChoice) -> list[Failure]:

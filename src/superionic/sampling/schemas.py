@@ -15,6 +15,14 @@ class ParentChoice(Document):
     seed: int = Field(description="seed of the selection")
 
 
+class FrameChoice(Document):
+    """The frames chosen for labels among the candidates of all runs of one composition."""
+
+    positions: list[list[int]] = Field(description="positions in SamplingDoc.frames, for each run")
+    method: str = Field(description="selection method")
+    seed: int = Field(description="seed of the selection")
+
+
 class SamplingDoc(BaseDoc):
     """Strained MD frames of one parent ordering."""
 
@@ -29,6 +37,9 @@ class SamplingDoc(BaseDoc):
     frames: list[Structure] = Field(description="strained frames (store: data)")
     strains: list[list[list[float]]] = Field(description="applied strain tensor of each frame")
     rejected_strains: int = Field(description="strain draws rejected because atoms came too close")
+    descriptors: list[list[float]] = Field(
+        default=[], description="descriptor of each frame, if frames are chosen by them (store: data)", repr=False
+    )
 
 
 class SamplingSetDoc(BaseDoc):
@@ -38,3 +49,15 @@ class SamplingSetDoc(BaseDoc):
     requested: int = Field(description="number of runs asked for")
     failures: list[Failure] = Field(default=[], description="runs that did not finish")
     choice: ParentChoice | None = Field(None, description="how the parents were chosen")
+    frame_choice: FrameChoice | None = Field(None, description="frames chosen for labels; None: all of them")
+
+    def chosen_frames(self) -> list[tuple[int, int]]:
+        """Number of the run and position of the frame, of all frames that are labelled."""
+        chosen = self.frame_choice.positions if self.frame_choice else [range(len(run.frames)) for run in self.runs]
+        return [(number, frame) for number, frames in enumerate(chosen) for frame in frames]
+
+    def other_frames(self) -> list[tuple[int, int]]:
+        """The same of all frames that were not chosen: the pool for further labels."""
+        chosen = set(self.chosen_frames())
+        everything = [(number, frame) for number, run in enumerate(self.runs) for frame in range(len(run.frames))]
+        return [place for place in everything if place not in chosen]

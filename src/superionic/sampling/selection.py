@@ -1,38 +1,54 @@
-"""Choice of the orderings that are sampled."""
+"""Which structures are worth a label: one interface for parent orderings and for frames.
+
+A structure is a row of descriptors. Structures of one group (a composition, a parent) compete with each other only, in
+the space of their own standardised principal components: what distinguishes two compositions would otherwise hide what
+distinguishes two configurations of one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
 
 from superionic.errors import InputError
+from superionic.sampling.selectors import SELECTORS
 from superionic.stages import SelectionMethod
 
 FloatArray = NDArray[np.float64]
 EXPLAINED_VARIANCE = 0.95
 
 
-def choose_parents(
-    energies_eV_per_atom: ArrayLike,
+def choose(
     descriptors: ArrayLike,
     count: int,
-    method: SelectionMethod = SelectionMethod.KMEDOIDS,
+    method: SelectionMethod,
+    *,
+    energies_eV_per_atom: ArrayLike | None = None,
+    groups: Sequence[str] | None = None,
+    already: Sequence[int] = (),
     seed: int = 0,
 ) -> list[int]:
-    """Choose `count` structures; the one of lowest energy is always among them.
+    """Choose `count` structures besides those that were chosen before.
 
     Parameters
     ----------
-    energies_eV_per_atom : array_like, (n,)
-        Energies per atom, eV.
     descriptors : array_like, (n, d)
-        One row per structure; used by ``kmedoids`` only.
+        One row per structure.
     count : int
-        How many to choose; all if there are no more than that.
+        How many to choose; all that are left if there are no more than that.
     method : SelectionMethod
-        ``kmedoids`` spreads the choice over the descriptor space, ``lowest-energy`` takes the lowest,
-        ``random`` is the control that shows whether selection matters.
+        ``random`` is the control that shows whether selection matters. ``kmedoids`` represents the distribution,
+        ``fps`` (farthest point) spans its edges, ``entropy`` takes what adds most information (QUESTS, extra
+        ``selection``), ``lowest-energy`` the lowest.
+    energies_eV_per_atom : array_like, (n,), optional
+        If given, the lowest member of every group that gets a place is among the chosen.
+    groups : sequence of str, optional
+        Group of each structure; the places are shared out by :func:`share_places`. One group by default.
+    already : sequence of int
+        Structures chosen before: never returned, and nothing like them is wanted again.
     seed : int
         Seed of ``random``; the other methods are deterministic.
 
@@ -44,22 +60,91 @@ def choose_parents(
     Raises
     ------
     InputError
-        If there is nothing to choose from, or the lengths differ.
+        If there is nothing to choose from, the lengths differ, a value is not finite, or the method needs energies.
+    NotConfiguredError
+        If the library behind ``entropy`` is not installed.
     """
-    energies = np.asarray(energies_eV_per_atom, dtype=np.float64)
-    if len(energies) == 0 or count < 1:
-        raise InputError(f"cannot choose {count} parents out of {len(energies)} structures: screen more orderings")
-    if count >= len(energies):
-        return list(range(len(energies)))
-    order = np.argsort(energies, kind="stable")
-    if method is SelectionMethod.LOWEST_ENERGY:
-        chosen = order[:count].tolist()
-    elif method is SelectionMethod.RANDOM:
-        others = np.random.default_rng(seed).choice(np.sort(order[1:]), count - 1, replace=False)
-        chosen = [*others.tolist(), int(order[0])]
-    else:
-        chosen = _kmedoids(_distances(energies, descriptors), count, fixed=int(order[0]))
-    return sorted(int(index) for index in chosen)
+    candidates = _candidates(descriptors, energies_eV_per_atom, groups, already, method)
+    free = [index for index in range(len(candidates.descriptors)) if index not in candidates.already]
+    if count < 1 or not free:
+        raise InputError(f"cannot choose {count} of {len(free)} structures: sample more, or ask for at least one")
+    if count >= len(free):
+        return free
+    members = {name: np.flatnonzero(candidates.groups == name) for name in sorted(set(candidates.groups.tolist()))}
+    used = {name: sum(int(index) in candidates.already for index in rows) for name, rows in members.items()}
+    left = {name: len(rows) - used[name] for name, rows in members.items()}
+    places = share_places(left, count, used)
+    chosen = [
+        index
+        for number, (name, rows) in enumerate(members.items())
+        for index in _choose_in_group(candidates, rows, places[name], method, [seed, number])
+    ]
+    return sorted(chosen)
+
+
+def share_places(left: dict[str, int], count: int, used: dict[str, int] | None = None) -> dict[str, int]:
+    """Share places out among groups.
+
+    Each place goes to the group with the fewest members, those chosen before included, that still has candidates. A tie
+    goes to the group with more candidates left, then to the first in order of the names. So the groups end up as equal
+    as they can, and the remainder goes where the choice is largest.
+
+    Parameters
+    ----------
+    left : dict
+        Number of candidates of each group.
+    count : int
+        Number of places.
+    used : dict, optional
+        Number of members that each group has already.
+
+    Returns
+    -------
+    dict
+        Places of each group, none above its number of candidates.
+    """
+    places = dict.fromkeys(sorted(left), 0)
+    before = used or {}
+    for _ in range(min(count, sum(left.values()))):
+        open_groups = [name for name in places if places[name] < left[name]]
+        best = min(open_groups, key=lambda name: (before.get(name, 0) + places[name], places[name] - left[name], name))
+        places[best] += 1
+    return places
+
+
+def choose_parents(
+    energies_eV_per_atom: ArrayLike,
+    descriptors: ArrayLike,
+    count: int,
+    method: SelectionMethod = SelectionMethod.KMEDOIDS,
+    seed: int = 0,
+) -> list[int]:
+    """Choose the orderings of one composition that are sampled; the one of lowest energy is always among them.
+
+    Parameters
+    ----------
+    energies_eV_per_atom : array_like, (n,)
+        Energies per atom, eV.
+    descriptors : array_like, (n, d)
+        One row per ordering.
+    count : int
+        How many to choose; all if there are no more than that.
+    method : SelectionMethod
+        As for :func:`choose`.
+    seed : int
+        Seed of ``random``.
+
+    Returns
+    -------
+    list of int
+        Positions in ascending order.
+
+    Raises
+    ------
+    InputError, NotConfiguredError
+        As for :func:`choose`.
+    """
+    return choose(descriptors, count, method, energies_eV_per_atom=energies_eV_per_atom, seed=seed)
 
 
 def principal_components(descriptors: ArrayLike, explained: float = EXPLAINED_VARIANCE) -> FloatArray:
@@ -90,38 +175,54 @@ def principal_components(descriptors: ArrayLike, explained: float = EXPLAINED_VA
     return projected
 
 
-def _distances(energies: FloatArray, descriptors: ArrayLike) -> FloatArray:
-    if len(np.asarray(descriptors)) != len(energies):
-        raise InputError(f"{len(np.asarray(descriptors))} descriptors do not fit {len(energies)} energies")
-    scores = principal_components(descriptors)
-    distances: FloatArray = cdist(scores, scores) if scores.shape[1] else np.zeros((len(energies),) * 2)
-    return distances
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Checked input of :func:`choose`."""
+
+    descriptors: FloatArray
+    energies: FloatArray | None
+    groups: NDArray[np.str_]
+    already: frozenset[int]
 
 
-def _kmedoids(distances: FloatArray, count: int, fixed: int) -> list[int]:
-    """Partitioning around medoids (Kaufman and Rousseeuw, 1990) with one medoid given.
+def _candidates(
+    descriptors: ArrayLike,
+    energies_eV_per_atom: ArrayLike | None,
+    groups: Sequence[str] | None,
+    already: Sequence[int],
+    method: SelectionMethod,
+) -> _Candidates:
+    rows = np.asarray(descriptors, dtype=np.float64)
+    rows = rows.reshape(len(rows), -1) if rows.size else np.zeros((len(rows), 0))
+    energies = None if energies_eV_per_atom is None else np.asarray(energies_eV_per_atom, dtype=np.float64)
+    names = np.asarray(["all"] * len(rows) if groups is None else list(groups), dtype=np.str_)
+    if method is SelectionMethod.LOWEST_ENERGY and energies is None:
+        raise InputError("lowest-energy needs energies, and these structures have none: choose another method")
+    for what, values in (("energies", energies), ("groups", names)):
+        if values is not None and len(values) != len(rows):
+            raise InputError(f"{len(rows)} descriptors do not fit {len(values)} {what}")
+    if not np.isfinite(rows).all() or (energies is not None and not np.isfinite(energies).all()):
+        raise InputError("a descriptor or an energy is not finite: remove the structures whose evaluation failed")
+    if beyond := sorted({int(index) for index in already if not 0 <= index < len(rows)}):
+        raise InputError(f"already names the structures {beyond}, but there are only {len(rows)}")
+    return _Candidates(rows, energies, names, frozenset(int(index) for index in already))
 
-    Medoids are added greedily, then exchanged as long as that lowers the sum of the distances to the nearest one.
-    """
-    medoids = [fixed]
-    while len(medoids) < count:
-        nearest = distances[:, medoids].min(axis=1)
-        gain = np.maximum(nearest[:, None] - distances, 0.0).sum(axis=0)
-        gain[medoids] = -1.0
-        medoids.append(int(np.argmax(gain)))
-    while (better := _best_exchange(distances, medoids)) is not None:
-        medoids = better
-    return medoids
 
-
-def _best_exchange(distances: FloatArray, medoids: list[int]) -> list[int] | None:
-    """The medoids after the best single exchange (never of the first), or None if none lowers the cost."""
-    best, found = distances[:, medoids].min(axis=1).sum() * (1 - 1e-12), None
-    for position in range(1, len(medoids)):
-        rest = medoids[:position] + medoids[position + 1 :]
-        costs = np.minimum(distances[:, rest].min(axis=1)[:, None], distances).sum(axis=0)
-        costs[rest] = np.inf
-        candidate = int(np.argmin(costs))
-        if costs[candidate] < best:
-            best, found = float(costs[candidate]), [*medoids[:position], candidate, *medoids[position + 1 :]]
-    return found
+def _choose_in_group(
+    candidates: _Candidates, rows: NDArray[np.int64], places: int, method: SelectionMethod, seed: list[int]
+) -> list[int]:
+    """Positions, among all structures, of what is chosen in one group."""
+    if places == 0:
+        return []
+    given = [position for position, row in enumerate(rows.tolist()) if row in candidates.already]
+    energies = None if candidates.energies is None else candidates.energies[rows]
+    lowest = None if energies is None else int(np.argmin(energies))
+    new = [] if lowest is None or lowest in given else [lowest]
+    if places > len(new):
+        if method is SelectionMethod.LOWEST_ENERGY:
+            assert energies is not None
+            scores = energies[:, None]
+        else:
+            scores = principal_components(candidates.descriptors[rows])
+        new += SELECTORS[method](scores, places - len(new), [*given, *new], np.random.default_rng(seed))
+    return [int(rows[position]) for position in new]

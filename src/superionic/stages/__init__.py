@@ -4,6 +4,7 @@ Source of the defaults: Deng et al., J. Mater. Chem. A 2025, doi 10.1039/d5ta053
 paper is silent the description says "our choice".
 """
 
+from superionic.stages.active import ActiveSettings, UncertaintyMeasure
 from superionic.stages.base import (
     RelaxSettings,
     StageSettings,
@@ -43,6 +44,7 @@ from superionic.stages.training import (
 
 __all__ = [
     "SMALLEST_CUTOFF_RY",
+    "ActiveSettings",
     "Cp2kBasis",
     "Cp2kSettings",
     "Decorations",
@@ -67,5 +69,6 @@ __all__ = [
     "TrainingMode",
     "TrainingSettings",
     "TransportSettings",
+    "UncertaintyMeasure",
     "VaspSettings",
 ]

@@ -49,9 +49,11 @@ class ScreeningSettings(StageSettings):
 
 
 class SelectionMethod(StrEnum):
-    """How parents for sampling are chosen among the screened orderings."""
+    """How structures are chosen: parents among the screened orderings, frames among those of the MD."""
 
     KMEDOIDS = "kmedoids"
+    FPS = "fps"
+    ENTROPY = "entropy"
     LOWEST_ENERGY = "lowest-energy"
     RANDOM = "random"
 
@@ -66,17 +68,38 @@ class SamplingSettings(StageSettings):
     temperature_K: float = Field(800.0, gt=0, description="temperature of the sampling MD, K")
     time_ps: float = Field(15.0, gt=0, description="length of the sampling MD, ps")
     discard_ps: float = Field(5.0, ge=0, description="time dropped before frames are drawn, ps")
-    frames: int = Field(30, ge=1, description="random frames per parent")
+    frames: int = Field(30, ge=1, description="frames per parent that are labelled")
+    candidates: int | None = Field(
+        None,
+        ge=1,
+        description="random frames drawn per parent, among which the labelled ones are chosen; default: frames",
+    )
+    frame_selection: SelectionMethod = Field(
+        SelectionMethod.RANDOM, description="choice of frames among the candidates (our choice)"
+    )
     time_step_fs: float = Field(1.0, gt=0, description="MD time step, fs")
     thermostat: Thermostat = Field(Thermostat.LANGEVIN, description="thermostat (our choice)")
     damping_fs: float = Field(100.0, gt=0, description="thermostat time constant, fs (our choice)")
     max_strain: float = Field(0.03, ge=0, lt=0.5, description="bound of each random strain component")
     strain_mode: StrainMode = Field(StrainMode.SYMMETRIC, description="form of the strain tensor (our choice)")
 
+    @property
+    def drawn_frames(self) -> int:
+        """Frames that are drawn from the MD of one parent."""
+        return self.frames if self.candidates is None else self.candidates
+
     @model_validator(mode="after")
     def _room_for_frames(self) -> Self:
         if self.discard_ps >= self.time_ps:
             raise ValueError(f"discard_ps ({self.discard_ps}) leaves nothing of time_ps ({self.time_ps})")
-        if self.frames > (self.time_ps - self.discard_ps) * 1000 / self.time_step_fs:
-            raise ValueError(f"{self.frames} frames do not fit into {self.time_ps - self.discard_ps} ps")
+        if self.drawn_frames > (self.time_ps - self.discard_ps) * 1000 / self.time_step_fs:
+            raise ValueError(f"{self.drawn_frames} frames do not fit into {self.time_ps - self.discard_ps} ps")
+        return self
+
+    @model_validator(mode="after")
+    def _frames_among_candidates(self) -> Self:
+        if self.drawn_frames < self.frames:
+            raise ValueError(f"candidates ({self.candidates}) are fewer than frames ({self.frames}): raise candidates")
+        if self.frame_selection is SelectionMethod.LOWEST_ENERGY:
+            raise ValueError("frame_selection: lowest-energy is for parents; frames are chosen by fps, kmedoids, ...")
         return self

@@ -140,6 +140,39 @@ def build_dataset(
     return dataset
 
 
+def extend_dataset(dataset: Dataset, frames: Sequence[LabelledFrame]) -> Dataset:
+    """Add frames to the training set; validation and test set stay as they are, so errors before and after compare.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set so far.
+    frames : sequence of LabelledFrame
+        New labels, of parents of the training set or of new ones.
+
+    Raises
+    ------
+    InputError
+        If a frame belongs to a parent of the validation or test set or has none, or its label or structure is there
+        already.
+    """
+    owners = {frame.parent_id: name for name in (VALID, TEST) for frame in dataset.part(name)}
+    leaks = [frame for frame in frames if frame.parent_id in owners or not frame.parent_id]
+    if leaks:
+        where = owners.get(leaks[0].parent_id, "no known")
+        raise InputError(
+            f"{len(leaks)} new labels must not be trained on: label {leaks[0].key} descends from parent "
+            f"{leaks[0].parent_id or '(none)'} of the {where} set. Label frames of training parents only"
+        )
+    extended = Dataset(train=(*dataset.train, *frames), valid=dataset.valid, test=dataset.test)
+    counts = Counter(frame.fingerprint for frame in extended.train)
+    copies = [frame.key for frame in frames if counts[frame.fingerprint] > 1]
+    if copies:
+        raise InputError(f"{len(copies)} new labels are of structures that are labelled already (first: {copies[0]})")
+    refuse_duplicates(extended)
+    return extended
+
+
 def split_parents(
     parents: Mapping[str, str], *, valid_fraction: float, test_fraction: float, seed: int
 ) -> dict[str, list[str]]:

@@ -75,6 +75,23 @@ class Parity(Document):
     stress_predicted_eV_per_A3: list[float] = Field(description="predicted stress components, eV/A^3")
 
 
+class CalibrationRecord(Document):
+    """How the uncertainty of a model compares with its errors on the validation set."""
+
+    measure: str = Field(description="committee or latent-distance")
+    n_structures: int = Field(description="validation structures")
+    scale: float = Field(description="standard deviation of a force component per unit of the measure, meV/A")
+    verdict: str = Field(description="calibrated, over-confident, under-confident, misshapen or too-few-structures")
+    raw_verdict: str = Field(description="the same for the measure without the factor")
+    coverage_68: float = Field(description="share of force errors inside the 68 % interval")
+    coverage_95: float = Field(description="share of force errors inside the 95 % interval")
+    raw_coverage_68: float = Field(description="the same without the factor")
+    raw_coverage_95: float = Field(description="the same without the factor")
+    reliability: list[tuple[float, float]] = Field(description="nominal and observed coverage")
+    expected_calibration_error: float = Field(description="mean distance of the two")
+    spearman: float | None = Field(None, description="rank correlation of uncertainty and error of the structures")
+
+
 class ModelDoc(BaseDoc):
     """A trained potential with its checks and errors."""
 
@@ -106,6 +123,9 @@ class ModelDoc(BaseDoc):
     )
     label_level_of_theory: str = Field(description="level of theory of its labels")
     model_blob: Blob = Field(description="the model file (store: models)")
+    calibration: CalibrationRecord | None = Field(
+        None, description="uncertainty against errors, where a committee or a distance was calibrated"
+    )
 
 
 class LearningPoint(Document):
