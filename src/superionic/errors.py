@@ -60,3 +60,7 @@ class InsufficientDataError(SuperionicError):
 
 class CalculationError(SuperionicError):
     """One relaxation, MD run or label went wrong (it diverged, exploded or returned no finite numbers)."""
+
+
+class NotFiniteError(CalculationError):
+    """A potential gives infinite or undefined numbers for a structure."""

@@ -22,6 +22,7 @@ from ase import Atoms
 from ase.io import read
 
 from superionic.errors import SuperionicError
+from superionic.potentials.process import set_up_process
 from superionic.training import mace_command as names
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
 from superionic.training.mace_model import evaluate, foundation_head, load_model, read_facts, write_single_head
@@ -173,7 +174,7 @@ def main() -> int:
     threading.Thread(target=_end_with_parent, args=(job.parent_pid,), daemon=True).start()
     import torch
 
-    torch.set_num_threads(job.threads)
+    set_up_process(job.threads)
     place, times = Workplace(job), [time.perf_counter()]
     try:
         for step in (place.before, place.train, place.after):
