@@ -64,3 +64,7 @@ class CalculationError(SuperionicError):
 
 class TrainingBusyError(SuperionicError):
     """Another process is running the same training in the same folder."""
+
+
+class NotFiniteError(CalculationError):
+    """A potential gives infinite or undefined numbers for a structure."""

@@ -15,7 +15,7 @@ from pymatgen.core import Structure
 
 from superionic.errors import NotConfiguredError
 from superionic.labelling.results import SinglePoint
-from superionic.settings import load_settings
+from superionic.potentials.process import set_up_process
 from superionic.units import GPA_PER_EV_PER_A3
 
 LEVEL_OF_THEORY: Final = "teacher: CHGNet r2SCAN"
@@ -58,10 +58,9 @@ def _teacher(device: str) -> Any:  # noqa: ANN401 (CHGNet, untyped)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import torch
             from chgnet.model.model import CHGNet
 
-            torch.set_num_threads(load_settings().threads_per_worker)
+            set_up_process()
             return CHGNet.load(model_name=WEIGHTS, use_device=device, verbose=False)
     except ImportError as error:
         raise NotConfiguredError(

@@ -18,8 +18,9 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
-from superionic.errors import CalculationError, InputError
-from superionic.potentials.neighbours import find_edges
+from superionic.errors import InputError, NotFiniteError
+from superionic.potentials.atoms import changes
+from superionic.potentials.neighbours import Edges, find_edges, join_edges
 
 FloatArray = NDArray[np.float64]
 DEFAULT_HEAD = "Default"
@@ -62,9 +63,13 @@ class LightMACECalculator(Calculator):
         self._torch_dtype = getattr(torch, dtype)
         self._model = model.to(device=device, dtype=self._torch_dtype).eval().requires_grad_(False)
         self._padded = _padded_convolution.install(self._model)
+        self.bytes_per_edge = self._torch_dtype.itemsize * sum(
+            _values_per_edge(block, self._padded) for block in self._model.interactions
+        )
         self._head_index = heads_of(model).index(self.head)
         self._constant: dict[str, Any] = {}
         self._numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._sizes: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def calculate(
         self,
@@ -76,36 +81,27 @@ class LightMACECalculator(Calculator):
 
         Raises
         ------
-        CalculationError
+        NotFiniteError
             If a position or a result is not finite.
         InputError
             If the model does not know an element.
         """
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         present: Any = self.atoms  # the copy that the base class keeps to notice changes
-        out = self._evaluate(present, compute_stress="stress" in properties)
+        out = self.evaluate([present], [self.edges_of(present)], compute_stress="stress" in properties)
         energy = float(out["energy"].item())
-        forces = _to_numpy(out["forces"])
+        forces = to_numpy(out["forces"])
         if not (np.isfinite(energy) and np.isfinite(forces).all()):
-            raise CalculationError(
+            raise NotFiniteError(
                 f"the potential gives no finite energy and forces for {present.get_chemical_formula()}"
             )
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
         if out["stress"] is not None:
-            self.results["stress"] = full_3x3_to_voigt_6_stress(_to_numpy(out["stress"]).reshape(3, 3))
+            self.results["stress"] = full_3x3_to_voigt_6_stress(to_numpy(out["stress"]).reshape(3, 3))
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:  # noqa: ARG002 (ASE's signature)
         """What has changed since the last calculation: exactly, and faster than ASE's comparison of everything."""
-        last: Any = self.atoms
-        if last is None:
-            return list(all_changes)
-        pairs = {
-            "positions": (last.positions, atoms.positions),
-            "numbers": (last.numbers, atoms.numbers),
-            "cell": (last.cell.array, atoms.cell.array),
-            "pbc": (last.pbc, atoms.pbc),
-        }
-        return [name for name, (before, now) in pairs.items() if not np.array_equal(before, now)]
+        return changes(self.atoms, atoms)
 
     def invariant_features(self, atoms: Atoms) -> FloatArray:
         """Rotation-invariant features of every atom.
@@ -120,51 +116,128 @@ class LightMACECalculator(Calculator):
         numpy.ndarray, (n_atoms, n_features)
             Scalar channels of all layers, as in MACE's ``get_descriptors(invariants_only=True)``.
         """
+        return self.features_of([atoms], [self.edges_of(atoms)])
+
+    def energies_of(self, structures: Sequence[Atoms], edges: Sequence[Edges]) -> FloatArray:
+        """Energies of several structures, without forces.
+
+        Parameters
+        ----------
+        structures, edges
+            As for :meth:`features_of`.
+
+        Returns
+        -------
+        numpy.ndarray, (n_structures,)
+            Energies of the cells, eV.
+        """
+        import torch
+
+        with torch.no_grad():
+            return to_numpy(self.evaluate(structures, edges, compute_force=False)["energy"])
+
+    def features_of(self, structures: Sequence[Atoms], edges: Sequence[Edges]) -> FloatArray:
+        """Rotation-invariant features of the atoms of several structures.
+
+        Parameters
+        ----------
+        structures : sequence of ase.Atoms
+            The structures.
+        edges : sequence of Edges
+            Their edges, from :meth:`edges_of`.
+
+        Returns
+        -------
+        numpy.ndarray, (n_atoms_in_all, n_features)
+            As :meth:`invariant_features`, one structure after the other.
+        """
         import torch
         from e3nn import o3
         from mace.modules.utils import extract_invariant
 
         with torch.no_grad():
-            features = self._evaluate(atoms, compute_force=False)["node_feats"]
+            features = self.evaluate(structures, edges, compute_force=False)["node_feats"]
         irreps = o3.Irreps(str(self._model.products[0].linear.irreps_out))
         channels = irreps.dim // (irreps.lmax + 1) ** 2
         layers = len(self._model.products)
-        return _to_numpy(extract_invariant(features, num_layers=layers, num_features=channels, l_max=irreps.lmax))
+        return to_numpy(extract_invariant(features, num_layers=layers, num_features=channels, l_max=irreps.lmax))
 
-    def _evaluate(self, atoms: Atoms, **what: bool) -> dict[str, Any]:
-        if not np.isfinite(atoms.positions).all():
-            raise CalculationError(f"atoms of {atoms.get_chemical_formula()} are at positions that are not finite")
-        out: dict[str, Any] = self._model(self._graph(atoms), **what)
+    def edges_of(self, atoms: Atoms) -> Edges:
+        """All pairs of atoms that the model takes into account.
+
+        Raises
+        ------
+        NotFiniteError
+            If a position or the cell is not finite.
+        InputError
+            If the model does not know an element.
+        """
+        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+            raise NotFiniteError(f"the positions or the cell of {atoms.get_chemical_formula()} are not finite")
+        check_elements(self, atoms.get_chemical_symbols())
+        return find_edges(atoms, self.r_max_A)
+
+    def edges_together(self, n_atoms: int, n_edges: int, widest: int) -> int:
+        """Number of edges that the model sees if several structures are evaluated together.
+
+        Parameters
+        ----------
+        n_atoms, n_edges : int
+            Atoms and edges of all structures.
+        widest : int
+            Largest number of edges of one atom.
+        """
+        return n_atoms * widest if self._padded else n_edges
+
+    def evaluate(self, structures: Sequence[Atoms], edges: Sequence[Edges], **what: bool) -> dict[str, Any]:
+        """Call the model once for several structures.
+
+        Parameters
+        ----------
+        structures : sequence of ase.Atoms
+            The structures.
+        edges : sequence of Edges
+            Their edges, from :meth:`edges_of`.
+        **what : bool
+            ``compute_force``, ``compute_stress``.
+
+        Returns
+        -------
+        dict of torch.Tensor
+            The model's output: one row per structure, or per atom, the atoms counted through.
+        """
+        out: dict[str, Any] = self._model(self._graph(structures, edges), **what)
         return out
 
-    def _graph(self, atoms: Atoms) -> dict[str, Any]:
-        """Input of the model: all pairs closer than the cutoff, as plain tensors."""
+    def _graph(self, structures: Sequence[Atoms], edges: Sequence[Edges]) -> dict[str, Any]:
+        """Input of the model as plain tensors."""
         import torch
 
-        if not np.array_equal(self._numbers, atoms.numbers):
-            self._constant = self._constant_tensors(atoms)
-            self._numbers = atoms.numbers.copy()
-        edges = find_edges(atoms, self.r_max_A, padded=self._padded)
+        sizes = np.array([len(atoms) for atoms in structures])
+        numbers = np.concatenate([atoms.numbers for atoms in structures])
+        if not (np.array_equal(self._numbers, numbers) and np.array_equal(self._sizes, sizes)):
+            self._constant = self._constant_tensors(numbers, sizes)
+            self._numbers, self._sizes = numbers, sizes
+        joined = join_edges(edges, sizes, self.r_max_A, padded=self._padded)
         return self._constant | {
-            "positions": self._tensor(atoms.positions),
-            "cell": self._tensor(edges.cell_A),
-            "shifts": self._tensor(edges.shifts_A),
-            "unit_shifts": self._tensor(edges.unit_shifts),
-            "edge_index": torch.as_tensor(edges.index, device=self.device),
+            "positions": self._tensor(np.concatenate([atoms.positions for atoms in structures])),
+            "cell": self._tensor(joined.cells_A.reshape(-1, 3)),
+            "shifts": self._tensor(joined.shifts_A),
+            "unit_shifts": self._tensor(joined.unit_shifts),
+            "edge_index": torch.as_tensor(joined.index, device=self.device),
         }
 
-    def _constant_tensors(self, atoms: Atoms) -> dict[str, Any]:
+    def _constant_tensors(self, numbers: NDArray[np.int64], sizes: NDArray[np.int64]) -> dict[str, Any]:
         import torch
 
-        check_elements(self, atoms.get_chemical_symbols())
-        one_hot = np.equal.outer(atoms.numbers, self.atomic_numbers)
-        n_atoms = len(atoms)
-        return {
-            "node_attrs": self._tensor(one_hot),
-            "batch": torch.zeros(n_atoms, dtype=torch.long, device=self.device),
-            "ptr": torch.tensor([0, n_atoms], dtype=torch.long, device=self.device),
-            "head": torch.tensor([self._head_index], dtype=torch.long, device=self.device),
+        one_hot = np.equal.outer(numbers, self.atomic_numbers)
+        integers = {
+            "batch": np.repeat(np.arange(len(sizes)), sizes),
+            "ptr": np.concatenate([[0], np.cumsum(sizes)]),
+            "head": np.full(len(sizes), self._head_index),
         }
+        tensors = {name: torch.as_tensor(values, device=self.device) for name, values in integers.items()}
+        return tensors | {"node_attrs": self._tensor(one_hot)}
 
     def _tensor(self, values: NDArray[Any]) -> Any:  # noqa: ANN401 (torch.Tensor)
         import torch
@@ -227,5 +300,13 @@ def check_elements(calculator: Any, symbols: Sequence[str]) -> None:  # noqa: AN
         )
 
 
-def _to_numpy(tensor: Any) -> FloatArray:  # noqa: ANN401 (torch.Tensor)
+def _values_per_edge(block: Any, padded: bool) -> int:  # noqa: ANN401 (torch module)
+    """About how many numbers an interaction holds for each edge: weights, messages, and the gradients of both."""
+    if padded:
+        return 4 * int(block.target_irreps.num_irreps)  # messages are never made
+    return 4 * int(block.target_irreps.dim) * len(block.node_feats_irreps)
+
+
+def to_numpy(tensor: Any) -> FloatArray:  # noqa: ANN401 (torch.Tensor)
+    """Values of a tensor in double precision, on the CPU and without its history."""
     return np.asarray(tensor.detach().cpu().numpy(), dtype=np.float64)

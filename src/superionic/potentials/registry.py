@@ -21,6 +21,7 @@ from typing import Any
 from superionic.documents import Blob
 from superionic.errors import InputError, NotConfiguredError, UntrustedModelError
 from superionic.potentials.mace_calculator import LightMACECalculator, check_elements
+from superionic.potentials.process import set_up_process
 from superionic.potentials.schemas import PotentialRef
 from superionic.settings import load_settings
 
@@ -284,7 +285,7 @@ def _load_model(content: bytes, device: str) -> Any:  # noqa: ANN401 (torch modu
     _import_mace()
     import torch
 
-    torch.set_num_threads(load_settings().threads_per_worker)
+    set_up_process()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.load(io.BytesIO(content), map_location=device, weights_only=False)

@@ -24,6 +24,7 @@ from ase import Atoms
 from ase.io import read
 
 from superionic.errors import SuperionicError
+from superionic.potentials.process import set_up_process
 from superionic.training import mace_command as names
 from superionic.training.checkpoints import write_whole
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
@@ -204,7 +205,7 @@ def main() -> int:
     threading.Thread(target=_end_with_parent, args=(job.parent_pid,), daemon=True).start()
     import torch
 
-    torch.set_num_threads(job.threads)
+    set_up_process(job.threads)
     place, seconds = Workplace(job), {}
     try:
         for phase in ("before", "train", "after"):
