@@ -81,16 +81,25 @@ def _compositions(document: DatasetDoc) -> str:
 
 def _distributions(frames: Sequence[LabelledFrame]) -> str:
     forces = np.concatenate([np.linalg.norm(frame.forces_eV_per_A, axis=1) for frame in frames])
-    stresses = np.array([frame.stress_eV_per_A3 for frame in frames])
+    tensors = [frame.stress_eV_per_A3 for frame in frames if frame.stress_eV_per_A3 is not None]
     rows = [
         _row("energy, eV/atom", [frame.energy_eV / len(frame.atoms) for frame in frames]),
         _row("force on an atom, eV/A", forces),
-        _row("mean normal stress, eV/A^3", np.trace(stresses, axis1=1, axis2=2) / 3),
-        _row("largest stress component, eV/A^3", np.abs(stresses).max(axis=(1, 2))),
+        *_stress_rows(tensors),
         _row("shortest distance, A", [shortest_distance(frame) for frame in frames]),
         _row("volume, A^3/atom", [frame.atoms.get_volume() / len(frame.atoms) for frame in frames]),
     ]
     return _table(("quantity", *QUANTILE_NAMES), rows)
+
+
+def _stress_rows(tensors: Sequence[NDArray[np.float64]]) -> list[tuple[str, ...]]:
+    if not tensors:
+        return [("stress, eV/A^3", *["not labelled"] * len(QUANTILES))]
+    stresses = np.array(tensors)
+    return [
+        _row("mean normal stress, eV/A^3", np.trace(stresses, axis1=1, axis2=2) / 3),
+        _row("largest stress component, eV/A^3", np.abs(stresses).max(axis=(1, 2))),
+    ]
 
 
 def _row(name: str, values: ArrayLike) -> tuple[str, ...]:

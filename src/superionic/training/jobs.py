@@ -14,7 +14,7 @@ from jobflow import Maker
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
-from superionic.errors import InputError, InsufficientDataError, UntrustedModelError
+from superionic.errors import InputError, InsufficientDataError
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
 from superionic.provenance import derived_seed
@@ -27,12 +27,13 @@ from superionic.training.assemble import (
     model_document,
     one_level_of_theory,
 )
-from superionic.training.dataset import SPLITS, build_dataset, frames_from_extxyz, nested_subset, refuse_small
+from superionic.training.dataset import SPLITS, build_dataset, frames_from_extxyz, nested_subset
 from superionic.training.learning_curve import order_points
 from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
 from superionic.training.mace_command import TrainingRequest
 from superionic.training.mace_run import TrainingInput, TrainingOutcome, run_training
 from superionic.training.metrics import errors_between
+from superionic.training.preflight import Problems, TrainingPlan, check_plan
 from superionic.training.replay import ReplaySet, make_replay, shipped_replay_file
 from superionic.training.schemas import DatasetDoc, LearningCurveDoc, LearningPoint, ModelDoc
 
@@ -195,19 +196,33 @@ class FineTuneMaker(Maker):
         return file
 
     def _train(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> ModelDoc:
-        inputs = self._inputs(dataset, foundation, replay_file)
+        problems = Problems()
+        inputs = self._inputs(dataset, foundation, replay_file, problems)
+        notes = check_plan(self._plan(inputs, foundation), problems)
         # beside the job's other files, where a failed training can be looked into
         folder = Path(tempfile.mkdtemp(prefix="mace_training_", dir=Path.cwd()))
         outcome = run_training(inputs, folder)
         verify(inputs, outcome, folder)
         shutil.rmtree(folder)
-        return model_document(dataset, inputs, outcome, foundation, self.train_fraction)
+        model = model_document(dataset, inputs, outcome, foundation, self.train_fraction)
+        return model.model_copy(update={"warnings": [*notes, *model.warnings]})
 
-    def _inputs(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> TrainingInput:
+    def _plan(self, inputs: TrainingInput, foundation: PotentialRef | None) -> TrainingPlan:
+        return TrainingPlan(
+            settings=self.settings,
+            parts={"train": inputs.train, "valid": inputs.valid, "test": inputs.test},
+            foundation=inputs.foundation,
+            foundation_sha256="" if foundation is None else foundation.sha256,
+            foundation_head=inputs.foundation_head,
+            replay=() if inputs.replay is None else (*inputs.replay.train, *inputs.replay.valid),
+        )
+
+    def _inputs(
+        self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None, problems: Problems
+    ) -> TrainingInput:
         frames = {name: frames_from_extxyz(getattr(dataset, f"{name}_extxyz")) for name in SPLITS}
         train = nested_subset(frames["train"], self.train_fraction, derived_seed(self.seed, "training", "subset"))
-        refuse_small(len(train), self.settings.batch_size)
-        replay = self._replay([frame.atoms for frame in train], replay_file)
+        replay = problems.attempt(lambda: self._replay([frame.atoms for frame in train], replay_file))
         request = TrainingRequest(
             settings=self.settings,
             seed=derived_seed(self.seed, "training"),
@@ -217,6 +232,7 @@ class FineTuneMaker(Maker):
             n_valid=len(frames["valid"]),
             n_replay_train=0 if replay is None else len(replay.train),
             n_replay_valid=0 if replay is None else len(replay.valid),
+            with_stress=train[0].stress_eV_per_A3 is not None,
         )
         return TrainingInput(
             request=request,
@@ -235,15 +251,9 @@ class FineTuneMaker(Maker):
         return make_replay(replay_file, training, self.settings.replay_structures, seed)
 
     def _model_file(self, foundation: PotentialRef) -> Path:
-        from superionic.potentials.registry import foundation_path, trusted_hashes
+        from superionic.potentials.registry import foundation_path
 
         path = foundation_path(self.foundation)
-        if foundation.sha256 not in trusted_hashes():
-            raise UntrustedModelError(
-                f"foundation {path} is not trusted (SHA-256 {foundation.sha256}), and loading one runs its code. "
-                f'If you know where it comes from: python -c "from superionic.potentials import trust_file; '
-                f"trust_file('{path}')\""
-            )
         if _sha256(path) != foundation.sha256:
             raise InputError(f"the foundation file {path} changed while it was being used; start the job again")
         return path
