@@ -16,7 +16,7 @@ from pymatgen.core import Structure
 from superionic.documents import CompositionInfo
 from superionic.errors import InputError, TrainingCheckError, UntrustedModelError
 from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel
-from superionic.potentials.registry import load_calculator, trust_file
+from superionic.potentials.registry import DATA, load_calculator, trust_file
 from superionic.stages import TrainingSettings
 from superionic.training.assemble import labels_of
 from superionic.training.dataset import frames_from_extxyz
@@ -112,9 +112,9 @@ def test_untrusted_foundation_is_not_loaded(label_sets, tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path / "empty"))
     monkeypatch.chdir(tmp_path)
     stranger = tmp_path / "stranger.model"
-    stranger.write_bytes(b"a pickle of unknown origin")
+    stranger.write_bytes((DATA / "superionic-mini.model").read_bytes() + b"\0")
     maker = FineTuneMaker(settings=SETTINGS, foundation=str(stranger))
-    with pytest.raises(UntrustedModelError, match="is no MACE model"):
+    with pytest.raises(UntrustedModelError, match="superionic models trust"):
         FineTuneMaker.make.original(maker, dataset_of(label_sets))
 
 

@@ -245,7 +245,7 @@ def refuse_small(n_train: int, batch_size: int) -> None:
     if n_train < batch_size:
         raise InsufficientDataError(
             f"{n_train} training structures do not fill one batch of {batch_size}: MACE would train on nothing. "
-            "Lower training.batch_size, raise sampling.frames, or see why labels were refused"
+            "Lower training.batch_size, label more structures (sampling.frames), or see why labels were refused"
         )
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 from jobflow import Maker
 
 from superionic.database.jobs import stage_job
-from superionic.database.reuse import produce
+from superionic.database.reuse import document_key, produce
 from superionic.errors import InputError, InsufficientDataError
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
@@ -27,7 +28,7 @@ from superionic.training.assemble import (
     model_document,
     one_level_of_theory,
 )
-from superionic.training.dataset import SPLITS, build_dataset, frames_from_extxyz, nested_subset
+from superionic.training.dataset import SPLITS, LabelledFrame, build_dataset, frames_from_extxyz, nested_subset
 from superionic.training.learning_curve import order_points
 from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
 from superionic.training.mace_command import TrainingRequest
@@ -161,22 +162,58 @@ class FineTuneMaker(Maker):
             If the foundation is a file that nobody has trusted.
         """
         foundation, replay_file = self._foundation(), self._replay_file()
-        settings = {
+        model = produce(
+            ModelDoc,
+            lambda: self._train(dataset, foundation, replay_file),
+            parents=[dataset],
+            settings=self._identity(foundation, replay_file),
+            spec_key=dataset.spec_key,
+            device=self.device,
+        )
+        return model.model_copy(update={"potential": model.potential.model_copy(update={"name": model.key})})
+
+    def key(self, dataset: DatasetDoc) -> str:
+        """Key that the model of this data set will have."""
+        return document_key(ModelDoc, [dataset], self._identity(self._foundation(), self._replay_file()))
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the division into training, validation and test set, where that is made for this training alone."""
+        return derived_seed(self.seed, "dataset", "split")
+
+    def plan(self, parts: Mapping[str, Sequence[LabelledFrame]], problems: Problems) -> TrainingPlan:
+        """What a training on these parts would start with.
+
+        Parameters
+        ----------
+        parts : mapping
+            Labelled structures of ``train``, ``valid`` and ``test``.
+        problems : Problems
+            Takes note of a foundation or replay set that cannot be had.
+        """
+        foundation = problems.attempt(self._foundation)
+        before = len(problems.found)
+        file = problems.attempt(self._replay_file)
+        training = [frame.atoms for frame in parts["train"]]
+        usable = bool(training) and len(problems.found) == before
+        replay = problems.attempt(lambda: self._replay(training, file)) if usable else None
+        return TrainingPlan(
+            settings=self.settings,
+            parts=parts,
+            foundation=None if foundation is None else self._model_file(foundation),
+            foundation_sha256="" if foundation is None else foundation.sha256,
+            foundation_head=None if foundation is None else foundation.head,
+            replay=() if replay is None else (*replay.train, *replay.valid),
+        )
+
+    def _identity(self, foundation: PotentialRef | None, replay_file: Path | None) -> dict[str, Any]:
+        return {
             "settings": self.settings.model_dump(exclude=NOT_OF_THE_TRAINING),
             "foundation": None if foundation is None else [foundation.sha256, foundation.head],
             "replay": None if replay_file is None else _sha256(replay_file),
             "seed": self.seed,
             "train_fraction": self.train_fraction,
         }
-        model = produce(
-            ModelDoc,
-            lambda: self._train(dataset, foundation, replay_file),
-            parents=[dataset],
-            settings=settings,
-            spec_key=dataset.spec_key,
-            device=self.device,
-        )
-        return model.model_copy(update={"potential": model.potential.model_copy(update={"name": model.key})})
 
     def _foundation(self) -> PotentialRef | None:
         if self.settings.mode is TrainingMode.SCRATCH:

@@ -116,7 +116,8 @@ def check_plan(plan: TrainingPlan, problems: Problems | None = None) -> list[str
     """
     problems = problems or Problems()
     frames = [frame for name in SPLITS for frame in plan.parts[name]]
-    problems.attempt(lambda: refuse_small(len(plan.parts["train"]), plan.settings.batch_size))
+    if plan.parts["train"] or not problems.found:
+        problems.attempt(lambda: refuse_small(len(plan.parts["train"]), plan.settings.batch_size))
     problems.attempt(lambda: refuse_duplicates(plan.parts))
     problems.add(*label_problems(frames), *_isolated_atom_problems(plan))
     if plan.foundation is not None:
