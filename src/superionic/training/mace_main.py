@@ -22,6 +22,7 @@ from ase import Atoms
 from ase.io import read
 
 from superionic.errors import SuperionicError
+from superionic.potentials.registry import file_sha256, require_trusted
 from superionic.training import mace_command as names
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
 from superionic.training.mace_model import evaluate, foundation_head, load_model, read_facts, write_single_head
@@ -79,6 +80,8 @@ class Workplace:
     def before(self) -> None:
         """Evaluate the foundation, label the replay structures with it and settle the E0s."""
         if self.has_foundation:
+            # the worker has checked this, too, but the file may have been exchanged since
+            require_trusted(Path(names.FOUNDATION_FILE), file_sha256(Path(names.FOUNDATION_FILE)))
             # labels in double precision, whatever the precision of the training
             model = load_model(Path(names.FOUNDATION_FILE), "float64", self.job.device)
             head = foundation_head(model, self.job.foundation_head)

@@ -13,6 +13,8 @@ from superionic.training.schemas import ModelDoc
 if TYPE_CHECKING:
     from superionic.potentials.mace_calculator import LightMACECalculator
 
+RESULTS = ["PhaseDiagramDoc", "ConductivityDoc"]
+"""Documents of later stages that name the model they rest on."""
 LISTED = ("key", "mode", "n_train", "errors", "label_level_of_theory", "potential.sha256")
 
 
@@ -67,7 +69,7 @@ def find_model(store: Any, key: str) -> ModelDoc:  # noqa: ANN401
 
 
 def find_model_of_campaign(store: Any, campaign: str) -> ModelDoc:  # noqa: ANN401
-    """The model of a campaign that was trained on all of its data; the newest if there are several.
+    """The model that a campaign's results rest on; before there are any, the newest one trained on all of its data.
 
     Parameters
     ----------
@@ -81,8 +83,11 @@ def find_model_of_campaign(store: Any, campaign: str) -> ModelDoc:  # noqa: ANN4
     InputError
         If the campaign has no model.
     """
-    mine = {"output.@class": ModelDoc.__name__, "metadata.campaign": campaign}
-    whole = mine | {"output.train_fraction": 1.0}
+    mine = {"metadata.campaign": campaign}
+    used = store.docs_store.distinct("output.model_key", mine | {"output.@class": {"$in": RESULTS}})
+    if used:
+        return find_model(store, str(used[0]))
+    whole = mine | {"output.@class": ModelDoc.__name__, "output.train_fraction": 1.0}
     if not store.docs_store.count(whole):
         raise InputError(f"campaign {campaign} has no model yet; see `superionic status`")
     return _newest(store, whole)
