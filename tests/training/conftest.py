@@ -33,10 +33,15 @@ def morse_frame(number, composition="chloride", parent=None, seed=0):
     )
 
 
-@pytest.fixture
-def frames():
-    """Two compositions with four parents of three frames each."""
+@pytest.fixture(scope="session")
+def _frames():
     return [morse_frame(number, name) for name in ("chloride", "mixed") for number in range(12)]
+
+
+@pytest.fixture
+def frames(_frames):
+    """Two compositions with four parents of three frames each."""
+    return list(_frames)
 
 
 @pytest.fixture(scope="session")

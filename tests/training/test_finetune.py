@@ -17,7 +17,7 @@ from superionic.database.live import TRAININGS
 from superionic.documents import CompositionInfo
 from superionic.errors import InputError, TrainingCheckError, UntrustedModelError
 from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel
-from superionic.potentials.registry import load_calculator, trust_file
+from superionic.potentials.registry import DATA, load_calculator, trust_file
 from superionic.stages import TrainingSettings
 from superionic.training.assemble import labels_of
 from superionic.training.dataset import frames_from_extxyz
@@ -113,9 +113,9 @@ def test_untrusted_foundation_is_not_loaded(label_sets, tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path / "empty"))
     monkeypatch.chdir(tmp_path)
     stranger = tmp_path / "stranger.model"
-    stranger.write_bytes(b"a pickle of unknown origin")
+    stranger.write_bytes((DATA / "superionic-mini.model").read_bytes() + b"\0")
     maker = FineTuneMaker(settings=SETTINGS, foundation=str(stranger))
-    with pytest.raises(UntrustedModelError, match="trust_file"):
+    with pytest.raises(UntrustedModelError, match="superionic models trust"):
         FineTuneMaker.make.original(maker, dataset_of(label_sets))
 
 
@@ -241,7 +241,7 @@ def test_unknown_element_is_named(label_sets, foundation, tmp_path):
     strange.write_text('1\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3 pbc="T T T"\nU 0 0 0\n' * 4)
     settings = TrainingSettings(**SETTINGS.model_dump() | {"replay_file": str(strange)})
     maker = FineTuneMaker(settings=settings, foundation=foundation)
-    with pytest.raises(InputError, match=r"atomic numbers \[92\]"):
+    with pytest.raises(InputError, match=r"does not know U, which occur in 4 of 4 replay structures"):
         FineTuneMaker.make.original(maker, dataset_of(label_sets))
 
 

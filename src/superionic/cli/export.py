@@ -11,7 +11,7 @@ from superionic.cli.console import emit_json, say
 from superionic.cli.session import JsonOption, ProjectOption, open_project
 
 if TYPE_CHECKING:
-    from superionic.training.schemas import DatasetDoc
+    from superionic.training.schemas import DatasetDoc, ModelDoc
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     )
     group.callback()(_group)
     group.command("dataset")(dataset)
+    group.command("model")(model)
     app.add_typer(group, name="export")
 
 
@@ -56,6 +57,59 @@ def dataset(
         emit_json({"files": [str(file) for file in files], "content_hash": document.content_hash})
         return
     say(f"{sum(document.counts.values())} structures ({document.level_of_theory}): {', '.join(map(str, files))}")
+
+
+def model(
+    which: Annotated[
+        str | None, typer.Argument(metavar="KEY|CAMPAIGN", help="key of a model, or a campaign; the newest if left out")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="file to write")] = Path("tuned.model"),
+    card: Annotated[bool, typer.Option("--card", help="write a model card (Markdown) beside it")] = False,
+    project: ProjectOption = Path(),
+    json: JsonOption = False,
+) -> None:
+    """Write a trained model as a file that ASE, LAMMPS and other programs read, its hash verified.
+
+    Example: superionic export model 3f2a -o tuned.model --card
+    """
+    from superionic.potentials.registry import trust_file
+    from superionic.training.export_model import write_model, write_replacing
+    from superionic.training.model_card import model_card
+
+    found = _model(project, which)
+    files = [write_model(found, output)]
+    if card:
+        files.append(output.with_suffix(".md"))
+        write_replacing(files[-1], model_card(found, output.name).encode())
+    # its origin is known on this machine
+    trust_file(output, f"{found.key[:8]} ({output.name})")
+    if json:
+        about = {"key": found.key, "sha256": found.potential.sha256, "level_of_theory": found.label_level_of_theory}
+        emit_json({"files": [str(file) for file in files], **about})
+        return
+    say(f"model {found.key[:8]} ({found.label_level_of_theory}): {', '.join(map(str, files))}")
+    say(f"on another machine, once: superionic models trust {output.name} (SHA-256 {found.potential.sha256})")
+
+
+def _model(project: Path, which: str | None) -> ModelDoc:
+    """The model of a key, or of a campaign."""
+    from superionic.database.stores import job_store
+    from superionic.errors import InputError
+    from superionic.launch.campaigns import find_record
+    from superionic.training.stored_models import find_model, find_model_of_campaign
+
+    with open_project(project) as (choice, _):
+        store = job_store(choice)
+        store.connect()
+        try:
+            return find_model_of_campaign(store, find_record(choice, which).key)
+        except InputError as no_campaign:
+            if which is None:
+                raise
+            try:
+                return find_model(store, which)
+            except InputError as no_model:
+                raise InputError(f"{no_model}; and as a campaign: {no_campaign}") from None
 
 
 def _newest_dataset(project: Path, campaign: str | None) -> tuple[DatasetDoc, str]:

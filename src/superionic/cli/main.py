@@ -15,6 +15,7 @@ from superionic.cli import (
     plan,
     results,
     system,
+    train,
 )
 from superionic.errors import SuperionicError
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (campaign, plan, enumerate, analyze, results, export, models, system):
+for group in (campaign, plan, enumerate, analyze, train, results, export, models, system):
     group.register(app)
 
 INTERRUPTED = 130

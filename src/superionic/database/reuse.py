@@ -53,7 +53,7 @@ def produce(
         A document of the given class with key, parents, versions and cost filled in.
     """
     parent_keys = [parent.key for parent in parents]
-    key = content_key([schema.__name__, SCHEMA_VERSION, parent_keys, settings])
+    key = document_key(schema, parents, settings)
     found = find_finished(schema, key, reusable)
     if found is not None:
         return found.model_copy(update={"spec_key": spec_key})
@@ -68,6 +68,11 @@ def produce(
     )
     stamp = {"key": key, "spec_key": spec_key, "composition": composition, "parents": parent_keys}
     return document.model_copy(update=stamp | {"software": software_versions(), "resources": cost})
+
+
+def document_key(schema: type[BaseDoc], parents: Sequence[BaseDoc], settings: Any) -> str:  # noqa: ANN401
+    """Key that :func:`produce` gives to the document of these inputs."""
+    return content_key([schema.__name__, SCHEMA_VERSION, [parent.key for parent in parents], settings])
 
 
 def find_finished(schema: type[DocT], key: str, reusable: Callable[[DocT], bool] = lambda _: True) -> DocT | None:

@@ -41,6 +41,7 @@ __all__ = [
     "DatabaseKind",
     "collection",
     "environment",
+    "is_configured",
     "job_store",
     "mongo_database",
     "open_database",
@@ -256,6 +257,21 @@ def resolve_database(
         return _user_choice(project, files)
     server = ensure_server(server_home(project), mongod=mongod)
     return _written_choice(project, DatabaseKind.LOCAL, "no other is configured", server.uri, database)
+
+
+def is_configured(project: Path, mongo_uri: str | None = None) -> bool:
+    """Whether a project has a database of its own or a server to use; nothing is started to find out.
+
+    Parameters
+    ----------
+    project : Path
+        Project folder.
+    mongo_uri : str, optional
+        URI of a server, or ``local``.
+    """
+    own = bool(mongo_uri) and mongo_uri != LOCAL
+    users = mongo_uri != LOCAL and _user_files(project, None, None) is not None
+    return own or users or server_home(project).exists()
 
 
 @contextmanager

@@ -42,6 +42,7 @@ __all__ = [
     "foundation_ref",
     "level_of_theory",
     "load_calculator",
+    "require_trusted",
     "trust_file",
     "trusted_hashes",
 ]
@@ -179,6 +180,21 @@ def trust_file(path: str | Path, name: str | None = None) -> str:
     return digest
 
 
+def require_trusted(path: Path, digest: str) -> None:
+    """Refuse a file whose hash nobody has vouched for.
+
+    Raises
+    ------
+    UntrustedModelError
+        Naming the file, its hash, and the command that trusts it.
+    """
+    if digest not in trusted_hashes():
+        raise UntrustedModelError(
+            f"{path} is not trusted (SHA-256 {digest}). Loading a model runs the code in it; if you know where it "
+            f"comes from: superionic models trust '{path}'"
+        )
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file; read again only if the file has changed."""
     stat = path.stat()
@@ -231,11 +247,7 @@ def _file_reader(ref: PotentialRef) -> Callable[[], bytes]:
             f"{path} has changed: its SHA-256 is {digest}, not {ref.sha256} as recorded. Put the old file back, or "
             "start the campaign anew with the new one"
         )
-    if digest not in trusted_hashes():
-        raise UntrustedModelError(
-            f"{path} is not trusted (SHA-256 {digest}). Loading a model runs the code in it; if you know where it "
-            f"comes from: superionic models trust '{path}'"
-        )
+    require_trusted(path, digest)
     return lambda: _read(path, digest)
 
 

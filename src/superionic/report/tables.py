@@ -95,7 +95,7 @@ def error_table(model: ModelDoc, data: CampaignData) -> Html:
             formula(names.get(row.group, row.group)),
             str(row.n_structures),
             *(
-                rmse(value, row.n_structures)
+                "–" if value is None else rmse(value, row.n_structures)
                 for value in (
                     row.energy_rmse_meV_per_atom,
                     row.energy_mae_meV_per_atom,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -134,11 +135,13 @@ def dataset_document(dataset: Dataset, label_sets: Sequence[LabelSetDoc], missin
 
 
 def labels_of(frames: Sequence[LabelledFrame]) -> Evaluation:
-    """Labels of frames in the form that predictions have."""
+    """Labels of frames in the form that predictions have; stresses that were not labelled are NaN."""
+    unlabelled = np.full((3, 3), np.nan)
+    stresses = [unlabelled if frame.stress_eV_per_A3 is None else frame.stress_eV_per_A3 for frame in frames]
     return Evaluation(
         energies_eV=np.array([frame.energy_eV for frame in frames]),
         forces_eV_per_A=np.concatenate([np.zeros((0, 3)), *(frame.forces_eV_per_A for frame in frames)]),
-        stresses_eV_per_A3=np.array([frame.stress_eV_per_A3 for frame in frames]).reshape(-1, 3, 3),
+        stresses_eV_per_A3=np.array(stresses).reshape(-1, 3, 3),
         n_atoms=np.array([len(frame.atoms) for frame in frames], dtype=np.int64),
     )
 
@@ -268,7 +271,10 @@ def _error_rows(inputs: TrainingInput, evaluations: dict[str, Evaluation]) -> li
 
 def error_row(errors: Errors, model: str, split: str, group: str) -> ErrorRow:
     """One row of the table of errors; the foundation's energies were shifted before."""
-    return ErrorRow(model=model, split=split, group=group, energy_shifted=model == FOUNDATION, **asdict(errors))
+    # NaN is what labels without stresses lead to
+    known = {name: value for name, value in asdict(errors).items() if value is not None and not math.isnan(value)}
+    known.setdefault("stress_rmse_meV_per_A3", None)
+    return ErrorRow(model=model, split=split, group=group, energy_shifted=model == FOUNDATION, **known)
 
 
 def _parity(inputs: TrainingInput, evaluations: dict[str, Evaluation], model: str) -> Parity | None:

@@ -64,9 +64,9 @@ def _theory(document: DatasetDoc) -> str:
         lines.append(f"Hash of the label-defining settings: `{document.settings_hash}`.")
     if document.label_settings:
         rows = [(tag, "absent" if value is None else value) for tag, value in sorted(document.label_settings.items())]
-        lines.append(_table(("setting", "value"), rows))
+        lines.append(markdown_table(("setting", "value"), rows))
     if document.potcar_titles:
-        lines.append(_table(("element", "pseudopotential"), sorted(document.potcar_titles.items())))
+        lines.append(markdown_table(("element", "pseudopotential"), sorted(document.potcar_titles.items())))
     return "\n\n".join(lines)
 
 
@@ -76,21 +76,30 @@ def _compositions(document: DatasetDoc) -> str:
     for composition, counts in document.counts_by_composition.items():
         number = sum(counts.values())
         rows.append((composition, number, f"{number / total:.1%}", *(counts.get(split, 0) for split in SPLITS)))
-    return _table(("composition", "structures", "share", *SPLITS), rows)
+    return markdown_table(("composition", "structures", "share", *SPLITS), rows)
 
 
 def _distributions(frames: Sequence[LabelledFrame]) -> str:
     forces = np.concatenate([np.linalg.norm(frame.forces_eV_per_A, axis=1) for frame in frames])
-    stresses = np.array([frame.stress_eV_per_A3 for frame in frames])
+    tensors = [frame.stress_eV_per_A3 for frame in frames if frame.stress_eV_per_A3 is not None]
     rows = [
         _row("energy, eV/atom", [frame.energy_eV / len(frame.atoms) for frame in frames]),
         _row("force on an atom, eV/A", forces),
-        _row("mean normal stress, eV/A^3", np.trace(stresses, axis1=1, axis2=2) / 3),
-        _row("largest stress component, eV/A^3", np.abs(stresses).max(axis=(1, 2))),
+        *_stress_rows(tensors),
         _row("shortest distance, A", [shortest_distance(frame) for frame in frames]),
         _row("volume, A^3/atom", [frame.atoms.get_volume() / len(frame.atoms) for frame in frames]),
     ]
-    return _table(("quantity", *QUANTILE_NAMES), rows)
+    return markdown_table(("quantity", *QUANTILE_NAMES), rows)
+
+
+def _stress_rows(tensors: Sequence[NDArray[np.float64]]) -> list[tuple[str, ...]]:
+    if not tensors:
+        return [("stress, eV/A^3", *["not labelled"] * len(QUANTILES))]
+    stresses = np.array(tensors)
+    return [
+        _row("mean normal stress, eV/A^3", np.trace(stresses, axis1=1, axis2=2) / 3),
+        _row("largest stress component, eV/A^3", np.abs(stresses).max(axis=(1, 2))),
+    ]
 
 
 def _row(name: str, values: ArrayLike) -> tuple[str, ...]:
@@ -113,11 +122,14 @@ def _missing(document: DatasetDoc) -> str:
     got = sum(document.counts.values())
     lines = [f"{document.requested_labels} labels were asked for, {got} are in the set."]
     if document.refused_by_cause:
-        lines.append(_table(("cause", "labels"), sorted(document.refused_by_cause.items(), key=lambda item: -item[1])))
+        lines.append(
+            markdown_table(("cause", "labels"), sorted(document.refused_by_cause.items(), key=lambda item: -item[1]))
+        )
     lines += [f"- {warning}" for warning in document.warnings]
     return "\n\n".join(lines)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Table in Markdown."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

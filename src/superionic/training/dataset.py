@@ -18,7 +18,6 @@ from superionic.provenance import content_key
 TRAIN, VALID, TEST = "train", "valid", "test"
 SPLITS = (TRAIN, VALID, TEST)
 ENERGY_KEY, FORCES_KEY, STRESS_KEY = "REF_energy", "REF_forces", "REF_stress"
-MIN_PARENTS = 3
 FINGERPRINT_DECIMALS = 4
 
 
@@ -40,8 +39,8 @@ class LabelledFrame:
         Energy of the cell, eV.
     forces_eV_per_A : ndarray
         Forces, (n_atoms, 3), eV/A.
-    stress_eV_per_A3 : ndarray
-        Stress tensor, (3, 3), eV/A^3, ASE sign.
+    stress_eV_per_A3 : ndarray or None
+        Stress tensor, (3, 3), eV/A^3, ASE sign; None where the method gives none.
     """
 
     key: str
@@ -50,7 +49,7 @@ class LabelledFrame:
     atoms: Atoms
     energy_eV: float
     forces_eV_per_A: NDArray[np.float64]
-    stress_eV_per_A3: NDArray[np.float64]
+    stress_eV_per_A3: NDArray[np.float64] | None
 
     @property
     def fingerprint(self) -> str:
@@ -135,7 +134,7 @@ def build_dataset(
     split = split_parents(parents, valid_fraction=valid_fraction, test_fraction=test_fraction, seed=seed)
     parts = {name: tuple(f for f in frames if f.parent_id in split[name]) for name in SPLITS}
     dataset = Dataset(train=parts[TRAIN], valid=parts[VALID], test=parts[TEST])
-    refuse_duplicates(dataset)
+    refuse_duplicates(parts)
     refuse_small(len(dataset.train), batch_size)
     return dataset
 
@@ -169,7 +168,7 @@ def extend_dataset(dataset: Dataset, frames: Sequence[LabelledFrame]) -> Dataset
     copies = [frame.key for frame in frames if counts[frame.fingerprint] > 1]
     if copies:
         raise InputError(f"{len(copies)} new labels are of structures that are labelled already (first: {copies[0]})")
-    refuse_duplicates(extended)
+    refuse_duplicates({name: extended.part(name) for name in SPLITS})
     return extended
 
 
@@ -187,7 +186,7 @@ def split_parents(
     parents : mapping
         Composition label of each parent.
     valid_fraction, test_fraction : float
-        Shares of the parents; each part gets at least one parent.
+        Shares of the parents; each part gets at least one parent, unless its share is zero.
     seed : int
         Seed of the draw.
 
@@ -199,20 +198,21 @@ def split_parents(
     Raises
     ------
     InsufficientDataError
-        If there are fewer than three parents.
+        If there are fewer parents than parts.
     """
-    if len(parents) < MIN_PARENTS:
+    shares = {TEST: test_fraction, VALID: valid_fraction}
+    needed = 1 + sum(share > 0 for share in shares.values())
+    if len(parents) < needed:
         raise InsufficientDataError(
             f"{len(parents)} parent orderings cannot fill a training, a validation and a test set without leakage; "
-            f"at least {MIN_PARENTS} are needed: raise sampling.parents_per_composition or add grid points"
+            f"at least {needed} are needed: raise sampling.parents_per_composition or add grid points"
         )
     rng = np.random.default_rng(seed)
     left = {name: list(rng.permutation(members)) for name, members in _by_composition(parents).items()}
     rank = {name: int(order) for name, order in zip(left, rng.permutation(len(left)), strict=True)}
-    largest = (len(parents) - 1) // 2
+    largest = (len(parents) - 1) // max(1, needed - 1)
     wanted = {
-        part: min(max(1, round(fraction * len(parents))), largest)
-        for part, fraction in ((TEST, test_fraction), (VALID, valid_fraction))
+        part: min(max(1, round(share * len(parents))), largest) if share > 0 else 0 for part, share in shares.items()
     }
     drawn: dict[str, list[str]] = {TEST: [], VALID: []}
     used: dict[str, Counter[str]] = {TEST: Counter(), VALID: Counter()}
@@ -237,24 +237,34 @@ def _by_composition(parents: Mapping[str, str]) -> dict[str, list[str]]:
     return dict(sorted(grouped.items()))
 
 
-def refuse_duplicates(dataset: Dataset) -> None:
+def refuse_duplicates(parts: Mapping[str, Sequence[LabelledFrame]]) -> None:
     """Check that no structure is in two parts.
+
+    Parameters
+    ----------
+    parts : mapping
+        Frames of each part.
 
     Raises
     ------
     InputError
-        Naming the two labels.
+        Naming two labels, and how many structures are meant.
     """
     seen: dict[str, tuple[str, LabelledFrame]] = {}
-    for name in SPLITS:
-        for frame in dataset.part(name):
+    copies: list[tuple[str, LabelledFrame, str, LabelledFrame]] = []
+    for name, frames in parts.items():
+        for frame in frames:
             other_name, other = seen.setdefault(frame.fingerprint, (name, frame))
             if other_name != name:
-                raise InputError(
-                    f"label {frame.key} (parent {frame.parent_id}, {name}) is the same structure as label {other.key} "
-                    f"(parent {other.parent_id}, {other_name}): the {name} errors would be worthless. Give frames of "
-                    "one ordering one parent_id, or remove the copy"
-                )
+                copies.append((name, frame, other_name, other))
+    if copies:
+        name, frame, other_name, other = copies[0]
+        more = f" ({len(copies)} structures are in two parts)" if len(copies) > 1 else ""
+        raise InputError(
+            f"label {frame.key} (parent {frame.parent_id}, {name}) is the same structure as label {other.key} "
+            f"(parent {other.parent_id}, {other_name}){more}: the {name} errors would be worthless. Give frames of "
+            "one ordering one parent_id, or remove the copy"
+        )
 
 
 def refuse_small(n_train: int, batch_size: int) -> None:
@@ -268,7 +278,7 @@ def refuse_small(n_train: int, batch_size: int) -> None:
     if n_train < batch_size:
         raise InsufficientDataError(
             f"{n_train} training structures do not fill one batch of {batch_size}: MACE would train on nothing. "
-            "Lower training.batch_size, raise sampling.frames, or see why labels were refused"
+            "Lower training.batch_size, label more structures (sampling.frames), or see why labels were refused"
         )
 
 
@@ -324,12 +334,13 @@ def frames_to_extxyz(frames: Sequence[LabelledFrame], more: Mapping[str, str] | 
         atoms = Atoms(numbers=frame.atoms.numbers, positions=frame.atoms.positions, cell=frame.atoms.cell, pbc=True)
         atoms.info = {
             ENERGY_KEY: float(frame.energy_eV),
-            STRESS_KEY: np.asarray(frame.stress_eV_per_A3, dtype=float),
             "label_key": frame.key,
             "parent_id": frame.parent_id,
             "composition": frame.composition,
             **(more or {}),
         }
+        if frame.stress_eV_per_A3 is not None:
+            atoms.info[STRESS_KEY] = np.asarray(frame.stress_eV_per_A3, dtype=float)
         atoms.arrays[FORCES_KEY] = np.asarray(frame.forces_eV_per_A, dtype=float)
         images.append(atoms)
     return structures_to_extxyz(images)
@@ -344,7 +355,7 @@ def structures_to_extxyz(images: Sequence[Atoms]) -> str:
 
 
 def frames_from_extxyz(text: str) -> list[LabelledFrame]:
-    """Inverse of :func:`frames_to_extxyz`.
+    """Inverse of :func:`frames_to_extxyz`; stresses may be absent, but then from all structures.
 
     Raises
     ------
@@ -354,9 +365,12 @@ def frames_from_extxyz(text: str) -> list[LabelledFrame]:
     if not text.strip():
         return []
     frames = []
-    for number, atoms in enumerate(read(io.StringIO(text), index=":", format="extxyz")):
+    images = read(io.StringIO(text), index=":", format="extxyz")
+    with_stress = any(STRESS_KEY in atoms.info for atoms in images)
+    for number, atoms in enumerate(images):
         info, arrays = atoms.info, atoms.arrays
-        missing = [key for key in (ENERGY_KEY, STRESS_KEY) if key not in info]
+        needed = (ENERGY_KEY, STRESS_KEY) if with_stress else (ENERGY_KEY,)
+        missing = [key for key in needed if key not in info]
         missing += [] if FORCES_KEY in arrays else [FORCES_KEY]
         if missing:
             raise InputError(f"structure {number} of the extended XYZ text lacks {', '.join(missing)}; label it first")
@@ -368,7 +382,7 @@ def frames_from_extxyz(text: str) -> list[LabelledFrame]:
                 atoms=Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True),
                 energy_eV=float(info[ENERGY_KEY]),
                 forces_eV_per_A=np.asarray(arrays[FORCES_KEY], dtype=float),
-                stress_eV_per_A3=np.asarray(info[STRESS_KEY], dtype=float).reshape(3, 3),
+                stress_eV_per_A3=np.asarray(info[STRESS_KEY], dtype=float).reshape(3, 3) if with_stress else None,
             )
         )
     return frames

@@ -83,10 +83,10 @@ def _write_database(path: Path, parts: Mapping[str, Sequence[LabelledFrame]], do
         for name, frames in parts.items():
             for frame in frames:
                 atoms: Atoms = frame.atoms.copy()
-                stress = full_3x3_to_voigt_6_stress(frame.stress_eV_per_A3)
-                atoms.calc = SinglePointCalculator(
-                    atoms, energy=frame.energy_eV, forces=frame.forces_eV_per_A, stress=stress
-                )
+                results = {"energy": frame.energy_eV, "forces": frame.forces_eV_per_A}
+                if frame.stress_eV_per_A3 is not None:
+                    results["stress"] = full_3x3_to_voigt_6_stress(frame.stress_eV_per_A3)
+                atoms.calc = SinglePointCalculator(atoms, **results)
                 # ASE refuses text that looks like a number as a searchable value, and keys may look so
                 identity = {"label_key": frame.key, "parent_id": frame.parent_id}
                 about = {"composition": frame.composition, "level_of_theory": document.level_of_theory}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 from jobflow import Maker
 
 from superionic.database.jobs import stage_job
 from superionic.database.live import TRAININGS, LiveDocument
-from superionic.database.reuse import produce, store_of_job
-from superionic.errors import InputError, InsufficientDataError, UntrustedModelError
+from superionic.database.reuse import document_key, produce, store_of_job
+from superionic.errors import InputError, InsufficientDataError
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
 from superionic.provenance import derived_seed
@@ -28,12 +29,13 @@ from superionic.training.assemble import (
     model_document,
     one_level_of_theory,
 )
-from superionic.training.dataset import SPLITS, build_dataset, frames_from_extxyz, nested_subset, refuse_small
+from superionic.training.dataset import SPLITS, LabelledFrame, build_dataset, frames_from_extxyz, nested_subset
 from superionic.training.learning_curve import order_points
 from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
 from superionic.training.mace_command import TrainingRequest
 from superionic.training.mace_run import TrainingInput, TrainingOutcome, run_training, training_identity
 from superionic.training.metrics import errors_between
+from superionic.training.preflight import Problems, TrainingPlan, check_plan
 from superionic.training.progress import OnProgress, Phase, TrainingProgress
 from superionic.training.replay import ReplaySet, make_replay, shipped_replay_file
 from superionic.training.schemas import DatasetDoc, LearningCurveDoc, LearningPoint, ModelDoc
@@ -163,22 +165,58 @@ class FineTuneMaker(Maker):
             If the foundation is a file that nobody has trusted.
         """
         foundation, replay_file = self._foundation(), self._replay_file()
-        settings = {
+        model = produce(
+            ModelDoc,
+            lambda: self._train(dataset, foundation, replay_file),
+            parents=[dataset],
+            settings=self._identity(foundation, replay_file),
+            spec_key=dataset.spec_key,
+            device=self.device,
+        )
+        return model.model_copy(update={"potential": model.potential.model_copy(update={"name": model.key})})
+
+    def key(self, dataset: DatasetDoc) -> str:
+        """Key that the model of this data set will have."""
+        return document_key(ModelDoc, [dataset], self._identity(self._foundation(), self._replay_file()))
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the division into training, validation and test set, where that is made for this training alone."""
+        return derived_seed(self.seed, "dataset", "split")
+
+    def plan(self, parts: Mapping[str, Sequence[LabelledFrame]], problems: Problems) -> TrainingPlan:
+        """What a training on these parts would start with.
+
+        Parameters
+        ----------
+        parts : mapping
+            Labelled structures of ``train``, ``valid`` and ``test``.
+        problems : Problems
+            Takes note of a foundation or replay set that cannot be had.
+        """
+        foundation = problems.attempt(self._foundation)
+        before = len(problems.found)
+        file = problems.attempt(self._replay_file)
+        training = [frame.atoms for frame in parts["train"]]
+        usable = bool(training) and len(problems.found) == before
+        replay = problems.attempt(lambda: self._replay(training, file)) if usable else None
+        return TrainingPlan(
+            settings=self.settings,
+            parts=parts,
+            foundation=None if foundation is None else self._model_file(foundation),
+            foundation_sha256="" if foundation is None else foundation.sha256,
+            foundation_head=None if foundation is None else foundation.head,
+            replay=() if replay is None else (*replay.train, *replay.valid),
+        )
+
+    def _identity(self, foundation: PotentialRef | None, replay_file: Path | None) -> dict[str, Any]:
+        return {
             "settings": self.settings.model_dump(exclude=NOT_OF_THE_TRAINING),
             "foundation": None if foundation is None else [foundation.sha256, foundation.head],
             "replay": None if replay_file is None else _sha256(replay_file),
             "seed": self.seed,
             "train_fraction": self.train_fraction,
         }
-        model = produce(
-            ModelDoc,
-            lambda: self._train(dataset, foundation, replay_file),
-            parents=[dataset],
-            settings=settings,
-            spec_key=dataset.spec_key,
-            device=self.device,
-        )
-        return model.model_copy(update={"potential": model.potential.model_copy(update={"name": model.key})})
 
     def _foundation(self) -> PotentialRef | None:
         if self.settings.mode is TrainingMode.SCRATCH:
@@ -198,7 +236,9 @@ class FineTuneMaker(Maker):
         return file
 
     def _train(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> ModelDoc:
-        inputs = self._inputs(dataset, foundation, replay_file)
+        problems = Problems()
+        inputs = self._inputs(dataset, foundation, replay_file, problems)
+        notes = check_plan(self._plan(inputs, foundation), problems)
         root = load_settings().training_root
         remove_old(root)
         # found again by its content: a killed training goes on, and a second worker waits for the first
@@ -206,7 +246,8 @@ class FineTuneMaker(Maker):
         outcome = run_training(inputs, folder.path, self._live(dataset, folder.path), wait=True)
         verify(inputs, outcome, folder.path)
         folder.lighten()
-        return model_document(dataset, inputs, outcome, foundation, self.train_fraction)
+        model = model_document(dataset, inputs, outcome, foundation, self.train_fraction)
+        return model.model_copy(update={"warnings": [*notes, *model.warnings]})
 
     def _live(self, dataset: DatasetDoc, folder: Path) -> OnProgress:
         """Keep a document in the database that says how far the training is."""
@@ -224,11 +265,22 @@ class FineTuneMaker(Maker):
 
         return show
 
-    def _inputs(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> TrainingInput:
+    def _plan(self, inputs: TrainingInput, foundation: PotentialRef | None) -> TrainingPlan:
+        return TrainingPlan(
+            settings=self.settings,
+            parts={"train": inputs.train, "valid": inputs.valid, "test": inputs.test},
+            foundation=inputs.foundation,
+            foundation_sha256="" if foundation is None else foundation.sha256,
+            foundation_head=inputs.foundation_head,
+            replay=() if inputs.replay is None else (*inputs.replay.train, *inputs.replay.valid),
+        )
+
+    def _inputs(
+        self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None, problems: Problems
+    ) -> TrainingInput:
         frames = {name: frames_from_extxyz(getattr(dataset, f"{name}_extxyz")) for name in SPLITS}
         train = nested_subset(frames["train"], self.train_fraction, derived_seed(self.seed, "training", "subset"))
-        refuse_small(len(train), self.settings.batch_size)
-        replay = self._replay([frame.atoms for frame in train], replay_file)
+        replay = problems.attempt(lambda: self._replay([frame.atoms for frame in train], replay_file))
         request = TrainingRequest(
             settings=self.settings,
             seed=derived_seed(self.seed, "training"),
@@ -238,6 +290,7 @@ class FineTuneMaker(Maker):
             n_valid=len(frames["valid"]),
             n_replay_train=0 if replay is None else len(replay.train),
             n_replay_valid=0 if replay is None else len(replay.valid),
+            with_stress=train[0].stress_eV_per_A3 is not None,
         )
         return TrainingInput(
             request=request,
@@ -256,15 +309,9 @@ class FineTuneMaker(Maker):
         return make_replay(replay_file, training, self.settings.replay_structures, seed)
 
     def _model_file(self, foundation: PotentialRef) -> Path:
-        from superionic.potentials.registry import foundation_path, trusted_hashes
+        from superionic.potentials.registry import foundation_path
 
         path = foundation_path(self.foundation)
-        if foundation.sha256 not in trusted_hashes():
-            raise UntrustedModelError(
-                f"foundation {path} is not trusted (SHA-256 {foundation.sha256}), and loading one runs its code. "
-                f'If you know where it comes from: python -c "from superionic.potentials import trust_file; '
-                f"trust_file('{path}')\""
-            )
         if _sha256(path) != foundation.sha256:
             raise InputError(f"the foundation file {path} changed while it was being used; start the job again")
         return path

@@ -35,6 +35,9 @@ class TrainingRequest:
         Labelled structures of the new head.
     n_replay_train, n_replay_valid : int
         Replay structures of the first head; zero unless multi-head.
+    with_stress : bool
+        Whether the labels of the new head hold stresses. If not, MACE counts none and gives them no weight; the replay
+        head keeps those of the foundation.
     """
 
     settings: TrainingSettings
@@ -45,6 +48,7 @@ class TrainingRequest:
     n_valid: int
     n_replay_train: int = 0
     n_replay_valid: int = 0
+    with_stress: bool = True
 
     @property
     def heads(self) -> list[str]:

@@ -25,6 +25,7 @@ from ase.io import read
 
 from superionic.errors import SuperionicError
 from superionic.potentials.process import set_up_process
+from superionic.potentials.registry import file_sha256, require_trusted
 from superionic.training import mace_command as names
 from superionic.training.checkpoints import write_whole
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
@@ -97,6 +98,8 @@ class Workplace:
 
     def _prepare(self) -> None:
         if self.has_foundation:
+            # the worker has checked this, too, but the file may have been exchanged since
+            require_trusted(Path(names.FOUNDATION_FILE), file_sha256(Path(names.FOUNDATION_FILE)))
             # labels in double precision, whatever the precision of the training
             model = load_model(Path(names.FOUNDATION_FILE), "float64", self.job.device)
             head = foundation_head(model, self.job.foundation_head)

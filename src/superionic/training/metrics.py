@@ -192,11 +192,12 @@ def parity_sample(reference: Evaluation, predicted: Evaluation, seed: int) -> di
     n_forces = reference.forces_eV_per_A.size
     rng = np.random.default_rng(seed)
     drawn = np.sort(rng.permutation(n_forces)[:MAX_PARITY_FORCES])
+    labelled = ~np.isnan(reference.stresses_eV_per_A3).any(axis=(1, 2))
     columns: dict[str, list[float]] = {}
     for name, values in (("reference", reference), ("predicted", predicted)):
         columns[f"energy_{name}_eV_per_atom"] = (values.energies_eV / values.n_atoms).tolist()
         columns[f"force_{name}_eV_per_A"] = values.forces_eV_per_A.ravel()[drawn].tolist()
-        columns[f"stress_{name}_eV_per_A3"] = values.stresses_eV_per_A3.ravel().tolist()
+        columns[f"stress_{name}_eV_per_A3"] = values.stresses_eV_per_A3[labelled].ravel().tolist()
     return columns
 
 

@@ -47,7 +47,9 @@ class ErrorRow(Document):
     energy_mae_meV_per_atom: float = Field(description="mean absolute error of the energy, meV/atom")
     force_rmse_meV_per_A: float = Field(description="RMSE of the force components, meV/A")
     force_mae_meV_per_A: float = Field(description="mean absolute error of the force components, meV/A")
-    stress_rmse_meV_per_A3: float = Field(description="RMSE of the stress components, meV/A^3")
+    stress_rmse_meV_per_A3: float | None = Field(
+        description="RMSE of the stress components, meV/A^3; None without stress labels"
+    )
     energy_shifted: bool = Field(
         False,
         description="whether per-element energy offsets were fitted first (foundation at another level of theory)",
