@@ -31,6 +31,8 @@ class Sets:
     valid: Sequence[LabelledFrame]
     test: Sequence[LabelledFrame]
     replay: ReplaySet | None = None
+    foundation: Path | None = None
+    """Model to start from; superionic-mini if left out."""
 
 
 def settings_for(mode: TrainingMode, rate: float, epochs: int) -> TrainingSettings:
@@ -65,7 +67,7 @@ def train(settings: TrainingSettings, sets: Sets, seed: int, folder: Path) -> Tr
         n_replay_train=0 if replay is None else len(replay.train),
         n_replay_valid=0 if replay is None else len(replay.valid),
     )
-    foundation = None if settings.mode is TrainingMode.SCRATCH else foundation_path(FOUNDATION)
+    foundation = None if settings.mode is TrainingMode.SCRATCH else sets.foundation or foundation_path(FOUNDATION)
     inputs = TrainingInput(request, sets.train, sets.valid, sets.test, replay, foundation)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

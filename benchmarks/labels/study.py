@@ -11,15 +11,15 @@ from shutil import rmtree
 from typing import Any
 
 import numpy as np
+from halide import halide_foundation
 from numpy.typing import NDArray
 from pool import FOUNDATION, Parts
 from pymatgen.io.ase import AseAtomsAdaptor
 from runs import Sets, settings_for, train
-from superionic.sampling.configurations import configuration_descriptors
-from superionic.training.uncertainty import committee_disagreement
 
 from superionic.potentials import foundation_ref, load_calculator
 from superionic.provenance import derived_seed
+from superionic.sampling.configurations import configuration_descriptors
 from superionic.sampling.selection import choose
 from superionic.stages import SelectionMethod, TrainingMode
 from superionic.training.assemble import labels_of
@@ -27,6 +27,7 @@ from superionic.training.mace_model import evaluate, foundation_head, load_model
 from superionic.training.mace_run import TrainingOutcome
 from superionic.training.metrics import errors_between
 from superionic.training.replay import make_replay, shipped_replay_file
+from superionic.training.uncertainty import committee_disagreement
 
 SIZES = (30, 60, 120, 240)
 LARGE = 480
@@ -45,18 +46,20 @@ EVALUATED_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Run:
-    """One training: mode, how its labels were chosen, how many, and the seed of both."""
+    """One training: mode, how its labels were chosen, how many, the seed of both, and the foundation."""
 
     mode: TrainingMode
     method: str
     n_labels: int
     seed: int
     member: int = 0
+    halide: bool = False
 
     @property
     def name(self) -> str:
         """Name of the run's file."""
-        return f"{self.mode.value}-{self.method}-{self.n_labels}-seed{self.seed}-member{self.member}"
+        foundation = "-halide" if self.halide else ""
+        return f"{self.mode.value}-{self.method}-{self.n_labels}-seed{self.seed}-member{self.member}{foundation}"
 
 
 def plan(seeds: Iterable[int]) -> list[Run]:
@@ -66,6 +69,8 @@ def plan(seeds: Iterable[int]) -> list[Run]:
         runs += [Run(mode, RANDOM, n, seed) for mode in TrainingMode for n in (*SIZES, LARGE)]
         runs += [Run(TrainingMode.MULTIHEAD, method, n, seed) for method in SELECTORS for n in SIZES]
         runs += [Run(TrainingMode.MULTIHEAD, ACTIVE, n, seed) for n in SIZES]
+        tuned = (TrainingMode.MULTIHEAD, TrainingMode.NAIVE)
+        runs += [Run(mode, RANDOM, n, seed, halide=True) for mode in tuned for n in SIZES]
     return runs
 
 
@@ -109,7 +114,8 @@ class Study:
         structures = [frame.atoms for frame in chosen]
         replay = make_replay(shipped_replay_file(FOUNDATION), structures, REPLAY, derived_seed(run.seed, "replay"))
         # the test set is evaluated afterwards, in one go and without the foundation, which is the same for all
-        return Sets(chosen, self.parts.valid, self.parts.test[:1], replay)
+        foundation = halide_foundation(self.parts, self.folder.parent) if run.halide else None
+        return Sets(chosen, self.parts.valid, self.parts.test[:1], replay, foundation)
 
     def choose(self, run: Run) -> list[int]:
         """Positions in the pool of the labels of a run."""

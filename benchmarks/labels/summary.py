@@ -10,7 +10,7 @@ import numpy as np
 from superionic.stages import TrainingMode
 
 if TYPE_CHECKING:
-    from study import Run, Study
+    from study import Study
 
 METRICS = {
     "force, meV/A": "force_rmse_meV_per_A",
@@ -29,13 +29,10 @@ def curves(study: Study, metric: str) -> dict[tuple[str, str], Curve]:
     found: dict[tuple[str, str], Curve] = {}
     for run in plan(range(MOST_SEEDS)):
         if (result := study.finished(run)) is not None:
-            curve = found.setdefault((run.mode.value, _method(run)), {})
+            name = run.mode.value + (" from an accurate foundation" if run.halide else "")
+            curve = found.setdefault((name, str(run.method)), {})
             curve.setdefault(run.n_labels, []).append(result["test"][metric])
     return found
-
-
-def _method(run: Run) -> str:
-    return str(run.method)
 
 
 def table(study: Study) -> str:
