@@ -7,7 +7,10 @@ import pytest
 from ase import Atoms
 from ase.calculators.morse import MorsePotential
 
+from superionic.documents import Blob
+from superionic.potentials.schemas import PotentialRef
 from superionic.training.dataset import LabelledFrame
+from superionic.training.schemas import ErrorRow, ModelDoc
 
 OFFSETS_eV = {"Li": -3.0, "Cl": -7.0, "Br": -5.0}
 SYMBOLS = {
@@ -31,6 +34,58 @@ def morse_frame(number, composition="chloride", parent=None, seed=0):
         forces_eV_per_A=atoms.get_forces(),
         stress_eV_per_A3=atoms.get_stress(voigt=False),
     )
+
+
+LEVEL = "teacher: Morse"
+
+
+def _error_row(model, energy, stress=1.5, **changes):
+    row = {
+        "model": model,
+        "split": "test",
+        "n_structures": 4,
+        "energy_rmse_meV_per_atom": energy,
+        "energy_mae_meV_per_atom": energy,
+        "force_rmse_meV_per_A": 10 * energy,
+        "force_mae_meV_per_A": 10 * energy,
+        "stress_rmse_meV_per_A3": stress,
+        "energy_shifted": model == "foundation",
+    }
+    return ErrorRow(**row | changes)
+
+
+def _make_model(key="m" * 32, content=b"weights", **changes):
+    blob = Blob.from_bytes(content, "application/x-mace-model")
+    fields = {
+        "key": key,
+        "potential": PotentialRef(name=key, sha256=blob.sha256, dtype="float32", level_of_theory=LEVEL),
+        "mode": "multihead",
+        "foundation": PotentialRef(name="superionic-mini", sha256="a" * 64, level_of_theory="PBE"),
+        "n_train": 18,
+        "command": ["--lr=0.01"],
+        "requested": {"learning_rate": 0.01, "weights": {"energy": 20.0}, "heads": ["pt_head", "target"]},
+        "effective": {"learning_rate": 0.01, "e0s_source": "estimated", "replay_source": "replay.xyz"},
+        "epochs_run": 3,
+        "best_epoch": 2,
+        "stopped_early": False,
+        "history": [],
+        "errors": [
+            _error_row("foundation", 2345.678),
+            _error_row("tuned", 6.5, stress=None),
+            _error_row("tuned", 1.25, split="replay"),
+        ],
+        "elements": ["Cl", "Li"],
+        "label_level_of_theory": LEVEL,
+        "model_blob": blob,
+        "warnings": ["something to know"],
+    }
+    return ModelDoc(**fields | changes)
+
+
+@pytest.fixture
+def make_model():
+    """Function that makes the document of a trained model, with changes."""
+    return _make_model
 
 
 @pytest.fixture(scope="session")

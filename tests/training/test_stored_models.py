@@ -5,9 +5,7 @@ from jobflow import JobStore
 from maggma.stores import MemoryStore
 from monty.json import jsanitize
 
-from superionic.documents import Blob
 from superionic.errors import DatabaseError, InputError
-from superionic.potentials.schemas import PotentialRef
 from superionic.training.export_model import (
     DOCUMENT_FILE,
     MODEL_FILE,
@@ -18,53 +16,7 @@ from superionic.training.export_model import (
     write_trained,
 )
 from superionic.training.model_card import model_card
-from superionic.training.schemas import ErrorRow, ModelDoc
 from superionic.training.stored_models import find_model, find_model_of_campaign, list_models
-
-LEVEL = "teacher: Morse"
-
-
-def error_row(model, energy, stress=1.5, **changes):
-    row = {
-        "model": model,
-        "split": "test",
-        "n_structures": 4,
-        "energy_rmse_meV_per_atom": energy,
-        "energy_mae_meV_per_atom": energy,
-        "force_rmse_meV_per_A": 10 * energy,
-        "force_mae_meV_per_A": 10 * energy,
-        "stress_rmse_meV_per_A3": stress,
-        "energy_shifted": model == "foundation",
-    }
-    return ErrorRow(**row | changes)
-
-
-def make_model(key="m" * 32, content=b"weights", **changes):
-    blob = Blob.from_bytes(content, "application/x-mace-model")
-    fields = {
-        "key": key,
-        "potential": PotentialRef(name=key, sha256=blob.sha256, dtype="float32", level_of_theory=LEVEL),
-        "mode": "multihead",
-        "foundation": PotentialRef(name="superionic-mini", sha256="a" * 64, level_of_theory="PBE"),
-        "n_train": 18,
-        "command": ["--lr=0.01"],
-        "requested": {"learning_rate": 0.01, "weights": {"energy": 20.0}, "heads": ["pt_head", "target"]},
-        "effective": {"learning_rate": 0.01, "e0s_source": "estimated", "replay_source": "replay.xyz"},
-        "epochs_run": 3,
-        "best_epoch": 2,
-        "stopped_early": False,
-        "history": [],
-        "errors": [
-            error_row("foundation", 2345.678),
-            error_row("tuned", 6.5, stress=None),
-            error_row("tuned", 1.25, split="replay"),
-        ],
-        "elements": ["Cl", "Li"],
-        "label_level_of_theory": LEVEL,
-        "model_blob": blob,
-        "warnings": ["something to know"],
-    }
-    return ModelDoc(**fields | changes)
 
 
 @pytest.fixture
@@ -80,7 +32,7 @@ def put(store, document, uuid, when="2030-01-01", campaign="one"):
     store.update([row], save={"models": ["model_blob"]} if "model_blob" in output else None)
 
 
-def test_models_are_listed_without_their_files(store):
+def test_models_are_listed_without_their_files(store, make_model):
     put(store, make_model("a" * 32), "1", "2030-01-01")
     put(store, make_model("b" * 32, mode="naive"), "2", "2030-01-02")
     put(store, make_model("b" * 32, mode="naive"), "3", "2030-01-03")
@@ -93,7 +45,7 @@ def test_models_are_listed_without_their_files(store):
     assert found[0]["errors"][1]["energy_rmse_meV_per_atom"] == 6.5
 
 
-def test_the_beginning_of_a_key_is_enough(store):
+def test_the_beginning_of_a_key_is_enough(store, make_model):
     put(store, make_model("ab1" + "0" * 29), "1")
     put(store, make_model("ab2" + "0" * 29, content=b"others"), "2")
     assert find_model(store, "ab2").model_blob.to_bytes() == b"others"
@@ -103,7 +55,7 @@ def test_the_beginning_of_a_key_is_enough(store):
         find_model(store, ".*")
 
 
-def test_a_campaign_hands_out_the_model_in_use(store):
+def test_a_campaign_hands_out_the_model_in_use(store, make_model):
     with pytest.raises(InputError, match="has no model yet"):
         find_model_of_campaign(store, "one")
     put(store, make_model("a" * 32, content=b"whole"), "1", "2030-01-01")
@@ -115,7 +67,7 @@ def test_a_campaign_hands_out_the_model_in_use(store):
     assert find_model_of_campaign(store, "one").model_blob.to_bytes() == b"whole"
 
 
-def test_a_file_that_was_exchanged_is_not_handed_out(store):
+def test_a_file_that_was_exchanged_is_not_handed_out(store, make_model):
     put(store, make_model("a" * 32, potential=make_model(content=b"trained").potential), "1")
     with pytest.raises(DatabaseError, match="is stored with SHA-256"):
         find_model(store, "a")
@@ -125,7 +77,7 @@ def test_a_file_that_was_exchanged_is_not_handed_out(store):
         write_model(damaged, None)
 
 
-def test_a_folder_holds_all_about_a_model_and_is_read_back(tmp_path):
+def test_a_folder_holds_all_about_a_model_and_is_read_back(tmp_path, make_model):
     model = make_model()
     files = write_trained(model, tmp_path / "out")
     assert [file.name for file in files] == ["model.model", "errors.json", "errors.csv", "model.md", "model.json"]
@@ -139,12 +91,12 @@ def test_a_folder_holds_all_about_a_model_and_is_read_back(tmp_path):
         read_trained(tmp_path)
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(InputError, match="absent/x.model cannot be written: No such file"):
+def test_a_place_that_cannot_be_written_is_named(tmp_path, make_model):
+    with pytest.raises(InputError, match=r"absent/x.model cannot be written: No such file"):
         write_model(make_model(), tmp_path / "absent" / "x.model")
 
 
-def test_errors_as_a_table():
+def test_errors_as_a_table(make_model):
     lines = errors_csv(make_model()).splitlines()
     assert len(lines) == 4
     assert lines[0].startswith("model,split,group,n_structures,energy_rmse_meV_per_atom")
@@ -152,7 +104,7 @@ def test_errors_as_a_table():
     assert document_without_blobs(make_model())["model_blob"].keys() == {"sha256", "n_bytes", "media_type"}
 
 
-def test_card():
+def test_card(make_model):
     text = model_card(make_model(), "tuned.model")
     assert "trained from superionic-mini on 18 structures of Cl, Li" in text
     assert "| foundation* | test | all | 4 | 2346 | 23457 | 1.5 |" in text

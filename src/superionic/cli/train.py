@@ -10,6 +10,7 @@ import typer
 from superionic.cli import train_options as options
 from superionic.cli.console import emit_json, emit_table, say
 from superionic.cli.session import JsonOption
+from superionic.cli.training_progress import training_progress
 
 if TYPE_CHECKING:
     from superionic.training.schemas import ErrorRow
@@ -96,7 +97,9 @@ def train(
     keys = LabelKeys(energy_key, forces_key, stress_key, needs_stress=not no_stress)
     prepared = prepare(LabelSource(data, valid, test, keys, group_by, level_of_theory), maker)
     _announce(prepared)
-    _show(train_into(prepared, output, overwrite=overwrite), json)
+    with training_progress() as show:
+        result = train_into(prepared, output, overwrite=overwrite, on_progress=show)
+    _show(result, json)
 
 
 def _announce(prepared: Prepared) -> None:

@@ -18,6 +18,7 @@ from superionic.labelling.schemas import LabelDoc, LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
 from superionic.stages import TrainingMode
 from superionic.training.dataset import SPLITS, Dataset, LabelledFrame, frames_to_extxyz
+from superionic.training.label_units import unit_suspicions
 from superionic.training.learning_curve import CurvePoint
 from superionic.training.mace_check import ModelFacts
 from superionic.training.mace_command import HEAD
@@ -309,6 +310,8 @@ def _warnings(inputs: TrainingInput, outcome: TrainingOutcome) -> list[str]:
     n_replay = inputs.request.n_replay_train + inputs.request.n_replay_valid
     if inputs.replay is not None and n_replay < settings.replay_structures:
         notes.append(f"{settings.replay_structures} replay structures were asked for; the set holds {n_replay}")
+    if f"{FOUNDATION}_train" in outcome.evaluations:
+        notes += unit_suspicions(labels_of(inputs.train), outcome.evaluations[f"{FOUNDATION}_train"])
     if min(losses[1:]) >= losses[0]:
         notes.append("training never improved the validation loss: the tuned model is no better than its start")
     return notes

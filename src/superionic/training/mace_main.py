@@ -87,6 +87,9 @@ class Workplace:
 
     def before(self) -> None:
         """Evaluate the foundation, label the replay structures with it and settle the E0s, unless that is done."""
+        if self.has_foundation:
+            # the worker has checked this, too, but the file may have been exchanged since
+            require_trusted(Path(names.FOUNDATION_FILE), file_sha256(Path(names.FOUNDATION_FILE)))
         if Path(BEFORE_FILE).exists():
             self.outcome = json.loads(Path(BEFORE_FILE).read_text(encoding="utf-8"))
             self.evaluations = read_evaluations(Path(BEFORE_EVALUATIONS_FILE))
@@ -98,8 +101,6 @@ class Workplace:
 
     def _prepare(self) -> None:
         if self.has_foundation:
-            # the worker has checked this, too, but the file may have been exchanged since
-            require_trusted(Path(names.FOUNDATION_FILE), file_sha256(Path(names.FOUNDATION_FILE)))
             # labels in double precision, whatever the precision of the training
             model = load_model(Path(names.FOUNDATION_FILE), "float64", self.job.device)
             head = foundation_head(model, self.job.foundation_head)

@@ -24,6 +24,7 @@ from superionic.training.export_model import DOCUMENT_FILE, MODEL_FILE, read_tra
 from superionic.training.jobs import FineTuneMaker
 from superionic.training.labelled_file import STRUCTURE, LabelKeys, LabelledFile, read_labelled_file, with_prefix
 from superionic.training.preflight import Problems, check_plan
+from superionic.training.progress import OnProgress
 from superionic.training.schemas import DatasetDoc, ModelDoc
 
 DATA_FILE = "data.extxyz"
@@ -102,7 +103,30 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def fine_tune(source: LabelSource, output: Path, maker: FineTuneMaker, *, overwrite: bool = False) -> FineTuned:
+@dataclass
+class WatchedFineTuneMaker(FineTuneMaker):
+    """A fine-tuning whose progress is shown here instead of in a database.
+
+    Parameters
+    ----------
+    on_progress : callable, optional
+        Called with every change; see :class:`superionic.training.progress.TrainingProgress`.
+    """
+
+    on_progress: OnProgress | None = None
+
+    def _live(self, dataset: DatasetDoc, folder: Path) -> OnProgress:
+        return self.on_progress or super()._live(dataset, folder)
+
+
+def fine_tune(
+    source: LabelSource,
+    output: Path,
+    maker: FineTuneMaker,
+    *,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> FineTuned:
     """Tune a foundation to labelled structures from files, verify the result and write it into a folder.
 
     A folder that holds the result of the same training already is left as it is, and its model returned. A training
@@ -118,6 +142,8 @@ def fine_tune(source: LabelSource, output: Path, maker: FineTuneMaker, *, overwr
         Settings, foundation, seed, device.
     overwrite : bool
         Replace another model in the folder.
+    on_progress : callable, optional
+        Called with every change of the :class:`superionic.training.progress.TrainingProgress`.
 
     Returns
     -------
@@ -131,7 +157,7 @@ def fine_tune(source: LabelSource, output: Path, maker: FineTuneMaker, *, overwr
         not accepted.
     """
     prepared = prepare(source, maker)
-    return train_into(prepared, output, overwrite=overwrite)
+    return train_into(prepared, output, overwrite=overwrite, on_progress=on_progress)
 
 
 def prepare(source: LabelSource, maker: FineTuneMaker) -> Prepared:
@@ -152,9 +178,12 @@ def prepare(source: LabelSource, maker: FineTuneMaker) -> Prepared:
     return Prepared(_dataset(parts, level, notes), maker, tuple(notes))
 
 
-def train_into(prepared: Prepared, output: Path, *, overwrite: bool = False) -> FineTuned:
+def train_into(
+    prepared: Prepared, output: Path, *, overwrite: bool = False, on_progress: OnProgress | None = None
+) -> FineTuned:
     """Run a prepared training and write its result; see :func:`fine_tune`."""
-    maker, dataset = prepared.maker, prepared.dataset
+    dataset = prepared.dataset
+    maker = WatchedFineTuneMaker(**vars(prepared.maker), on_progress=on_progress)
     found = _finished(output, maker.key(dataset), overwrite=overwrite)
     if found is not None:
         return FineTuned(found, output, reused=True)
