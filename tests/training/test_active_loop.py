@@ -174,11 +174,14 @@ def known_models(monkeypatch):
             forces = -2.0 * moved + self.size * hard * rng.normal(size=moved.shape)
             self.results = {"energy": np.sum(moved**2) - 40.0, "forces": forces, "stress": np.zeros(6)}
 
-        def invariant_features(self, atoms):
-            return from_site(atoms.positions)
+    def features(frames, _model):
+        return [from_site(atoms.positions) for atoms in frames]
 
     monkeypatch.setattr(FineTuneMaker, "_train", train)
     monkeypatch.setattr(scoring, "load_calculator", Known)
+    monkeypatch.setattr(
+        scoring, "features_many", lambda frames, _model: [from_site(atoms.positions) for atoms in frames]
+    )
 
 
 @pytest.mark.usefixtures("known_models")
