@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from superionic.builders.models import find_errors
 from superionic.report.data import CampaignData, is_of_frames
 from superionic.report.markup import Content, Html, formula, join, table, tag
 from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
 from superionic.report.records import STAGES, FailureRecord, JobRecord, stage_order
 from superionic.report.summary import NOTHING, compositions, verdict_badge
 from superionic.sampling.montecarlo_schemas import MonteCarloDoc
+from superionic.training.active_schemas import ActiveLearningDoc
 from superionic.training.schemas import ModelDoc
 from superionic.transport.schemas import DiffusionDoc
 
@@ -110,6 +112,31 @@ def error_table(model: ModelDoc, data: CampaignData) -> Html:
     note = "* after per-element energy offsets were fitted, as the foundation has another level of theory"
     shifted = any(row.energy_shifted for row in model.errors)
     return join([table(header, rows, numeric=range(3, 9), groups=groups), tag("p", note) if shifted else None])
+
+
+def rounds_table(doc: ActiveLearningDoc) -> Html:
+    """Labels, errors and uncertainty of every active-learning round."""
+    header = ["Labels", "energy RMSE", "force RMSE", "pool", "95 % below", "factor", "68 %", "95 %", "rank", "verdict"]
+    groups = [("Training", 1), ("Test (meV/atom, meV/Å)", 2), ("Unlabelled (meV/Å)", 2), ("Uncertainty", 5)]
+    rows: list[list[Content]] = []
+    for done in doc.rounds:
+        error, found = find_errors(done.errors, "tuned"), done.calibration
+        size = done.counts["test"]
+        rows.append(
+            [
+                str(done.counts["train"]),
+                "–" if error is None else rmse(error.energy_rmse_meV_per_atom, size),
+                "–" if error is None else rmse(error.force_rmse_meV_per_A, size),
+                str(done.n_pool),
+                "–" if done.pool_95_meV_per_A is None else f"{done.pool_95_meV_per_A:.3g}",
+                f"{found.scale:.3g}",
+                f"{found.coverage_68:.0%}",
+                f"{found.coverage_95:.0%}",
+                "–" if found.spearman is None else f"{found.spearman:.2f}",
+                found.verdict,
+            ]
+        )
+    return table(header, rows, numeric=range(9), groups=groups)
 
 
 def hyperparameter_table(model: ModelDoc) -> Html:
