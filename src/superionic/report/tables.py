@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from superionic.builders.models import find_errors
+from superionic.labelling.schemas import LabelSetDoc
 from superionic.report.data import CampaignData, is_of_frames
 from superionic.report.markup import Content, Html, formula, join, table, tag
 from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
@@ -197,7 +198,17 @@ def data_table(data: CampaignData) -> Html:
     ]
     header += ["train", "valid", "test"]
     rows = [[formula(place.formula), *_funnel(data, label)] for label, place in compositions(data).items()]
+    # label sets of active-learning rounds hold frames of several compositions
+    further = [doc for doc in data.label_sets if doc.composition is None and is_of_frames(doc, data.documents)]
+    if further:
+        rows.append(["further rounds", *[NOTHING] * 4, *_label_counts(further), *[NOTHING] * 3])
     return table(header, rows, numeric=range(1, 10))
+
+
+def _label_counts(labels: Sequence[LabelSetDoc]) -> list[Content]:
+    """Accepted and refused labels."""
+    accepted, requested = sum(len(doc.label_keys) for doc in labels), sum(doc.requested for doc in labels)
+    return [f"{accepted} of {requested}", str(sum(len(doc.refused) for doc in labels))]
 
 
 def _funnel(data: CampaignData, label: str) -> list[Content]:
@@ -213,9 +224,7 @@ def _funnel(data: CampaignData, label: str) -> list[Content]:
     if samplings := here(data.samplings):
         cells[3] = f"{len(samplings[0].runs)} of {samplings[0].requested}"
     labels = here(tuple(doc for doc in data.label_sets if is_of_frames(doc, data.documents)))
-    accepted, requested = sum(len(doc.label_keys) for doc in labels), sum(doc.requested for doc in labels)
-    cells.append(f"{accepted} of {requested}" if labels else NOTHING)
-    cells.append(str(sum(len(doc.refused) for doc in labels)) if labels else NOTHING)
+    cells += _label_counts(labels) if labels else [NOTHING] * 2
     counts = data.dataset.counts_by_composition.get(label) if data.dataset else None
     return cells + [str(counts.get(split, 0)) if counts else NOTHING for split in ("train", "valid", "test")]
 
