@@ -12,7 +12,7 @@ def test_the_numbers_behind_the_figure(active):
     columns = rounds_chart(active, 30.0).plain_columns()
     assert columns["training_labels"] == [40, 50, 60]
     assert columns["test_force_rmse_meV_per_A (mean of the committee)"] == [80.0, 79.0, 78.0]
-    assert columns["pool_uncertainty_meV_per_A (95 % are below)"] == [88.0, 44.0, None]
+    assert columns["uncertainty_meV_per_A (pool: 95 % are below)"] == [88.0, 44.0, None]
 
 
 def test_table_and_caption_say_how_it_ended(active):

@@ -14,9 +14,9 @@ from superionic.training.active_schemas import ActiveLearningDoc, ActiveRoundDoc
 
 MODELS = (("tuned", "first model"), ("committee", "mean of the committee"))
 POOL = (
-    ("pool_largest_meV_per_A", "largest"),
-    ("pool_95_meV_per_A", "95 % are below"),
-    ("pool_median_meV_per_A", "median"),
+    ("pool_largest_meV_per_A", "pool: largest"),
+    ("pool_95_meV_per_A", "pool: 95 % are below"),
+    ("pool_median_meV_per_A", "pool: median"),
 )
 
 
@@ -48,7 +48,7 @@ def rounds_chart(doc: ActiveLearningDoc, tolerance_meV_per_A: float | None = Non
     style(figure, showlegend=True)
     columns: dict[str, Sequence[Any]] = {"training_labels": labels}
     columns |= {f"test_force_rmse_meV_per_A ({name})": values for name, values in errors.items()}
-    columns |= {f"pool_uncertainty_meV_per_A ({name})": values for name, values in pool.items()}
+    columns |= {f"uncertainty_meV_per_A ({name})": values for name, values in pool.items()}
     return Chart("rounds", "Rounds of labels", _caption(doc), figure, 400, wide=True, columns=columns)
 
 
