@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from superionic.errors import SpecError
 from superionic.flows import CampaignMaker
+from superionic.flows.plan import plan_campaign
 from superionic.flows.production import pathway_temperature, transport_points
 from superionic.flows.stages import Category, Stage, mark
 from superionic.spec import ElectrolyteSpec
@@ -51,6 +53,49 @@ def test_seeds_are_distinct_and_repeat(spec, jobs):
     ]
     assert len(set(seeds)) == len(seeds)
     assert seeds == again
+
+
+def with_rounds(spec, **active):
+    sampling = {**spec.sampling.model_dump(), "candidates": 30}
+    training = {**spec.training.model_dump(), "learning_curve": []}
+    update = {"sampling": sampling, "training": training, "active": {"rounds": 2, **active}}
+    return ElectrolyteSpec.from_data(spec.model_dump() | update)
+
+
+def test_rounds_take_the_place_of_the_single_training(spec):
+    active = with_rounds(spec, committee=3)
+    jobs = {job.name: job for job, _ in CampaignMaker().make(active).iterflow()}
+    assert [name for name in jobs if name.startswith("train:")] == [f"train: round 0 member {i}" for i in range(3)]
+    assert {job.metadata["spec_key"] for job in jobs.values()} == {active.key}
+    first, other = (jobs[f"train: round 0 member {member}"].function.__self__ for member in (0, 1))
+    alone = next(
+        job.function.__self__ for job, _ in CampaignMaker().make(spec).iterflow() if job.name.startswith("train:")
+    )
+    assert first.seed == alone.seed != other.seed, "the first member is the model of a campaign without rounds"
+    model = jobs["active learning: model"]
+    users = [job for job in jobs.values() if model.uuid in job.input_uuids]
+    assert len(users) >= len(active.points), "ground states and MD use the model of the last round"
+
+
+def test_rounds_need_a_pool(spec):
+    with pytest.raises(SpecError, match=r"sampling\.candidates above sampling\.frames \(10\)"):
+        ElectrolyteSpec.from_data(spec.model_dump() | {"active": {"rounds": 1}})
+    sampling = {**spec.sampling.model_dump(), "candidates": 30}
+    with pytest.raises(SpecError, match="remove one of the two"):
+        ElectrolyteSpec.from_data(spec.model_dump() | {"active": {"rounds": 1}, "sampling": sampling})
+
+
+def test_settings_of_rounds_that_are_not_run_do_not_change_the_campaign(spec):
+    idle = ElectrolyteSpec.from_data(spec.model_dump() | {"active": {"committee": 7}})
+    assert idle.key == spec.key
+    assert with_rounds(spec).key != with_rounds(spec, committee=7).key
+
+
+def test_plan_counts_the_rounds(spec):
+    stages = {stage.stage: stage for stage in plan_campaign(with_rounds(spec, labels_per_round=7)).stages}
+    assert stages["labelling"].jobs == 5 * 2 * 10 + 2 * 7
+    assert "at most 2 x 7" in stages["labelling"].work
+    assert stages["training"].jobs == 3 * 4
 
 
 def test_pathway_temperature_is_one_that_is_run(spec):

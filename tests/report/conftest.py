@@ -16,7 +16,9 @@ from superionic.report.records import DocumentRecord, FailureRecord, JobRecord
 from superionic.sampling.schemas import SamplingSetDoc
 from superionic.spec import ElectrolyteSpec
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
+from superionic.training.active_schemas import ActiveLearningDoc, ActiveRoundDoc
 from superionic.training.schemas import (
+    CalibrationRecord,
     DatasetDoc,
     EpochRecord,
     ErrorRow,
@@ -373,6 +375,54 @@ def make_documents(data):
             doc.key, type(doc).__name__, "synthetic job", place, tuple(doc.parents), versions, START, 12.0, 11.0
         )
     return found
+
+
+def active_round(number, pool_95):
+    calibration = CalibrationRecord(
+        measure="committee",
+        n_structures=20,
+        scale=2.5,
+        verdict="calibrated",
+        raw_verdict="over-confident",
+        coverage_68=0.7,
+        coverage_95=0.94,
+        raw_coverage_68=0.3,
+        raw_coverage_95=0.55,
+        reliability=[(0.5, 0.52), (0.9, 0.88)],
+        expected_calibration_error=0.02,
+        spearman=0.61,
+    )
+    values = {name: 10.0 for name, field in ErrorRow.model_fields.items() if "float" in str(field.annotation)}
+    errors = [
+        ErrorRow(model=model, split="test", n_structures=12, **values | {"force_rmse_meV_per_A": force - number})
+        for model, force in (("tuned", 90.0), ("committee", 80.0))
+    ]
+    return ActiveRoundDoc(
+        number=number,
+        dataset_key="d",
+        model_keys=["m"],
+        counts={"train": 40 + 10 * number, "valid": 20, "test": 12},
+        measure="committee",
+        errors=errors,
+        calibration=calibration,
+        n_pool=60 - 10 * number,
+        pool_median_meV_per_A=pool_95 and pool_95 / 2,
+        pool_95_meV_per_A=pool_95,
+        pool_largest_meV_per_A=pool_95 and 2 * pool_95,
+    )
+
+
+def make_active():
+    rounds = [active_round(0, 88.0), active_round(1, 44.0), active_round(2, None)]
+    return ActiveLearningDoc(
+        rounds=rounds, stop_reason="no frame left in the pool", model_key="m", dataset_key="d", label_set_keys=["l"]
+    )
+
+
+@pytest.fixture
+def active():
+    """Three rounds of labels."""
+    return make_active()
 
 
 def make_campaign():

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -44,11 +45,11 @@ window.addEventListener("load", () => setTimeout(() => {
 
 @pytest.mark.integration
 @pytest.mark.parametrize("width", [1280, 1920])
-def test_all_figures_are_drawn_and_no_text_overlaps(campaign, tmp_path, width):
+def test_all_figures_are_drawn_and_no_text_overlaps(campaign, active, tmp_path, width):
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         pytest.skip("no chromium on this machine: the page is not looked at by a browser")
-    page = write_report(campaign, tmp_path / "report.html")
+    page = write_report(replace(campaign, active=active), tmp_path / "report.html")
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
     command = [
         *(browser, "--headless", "--no-sandbox", "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}"),
@@ -58,5 +59,5 @@ def test_all_figures_are_drawn_and_no_text_overlaps(campaign, tmp_path, width):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     found = re.search(r"<title>PROBE (\d+) (.*?)</title>", done.stdout, re.DOTALL)
     assert found is not None, done.stderr[-500:]
-    assert int(found[1]) == 12
+    assert int(found[1]) == 13
     assert json.loads(unescape(found[2])) == []

@@ -11,7 +11,7 @@ from monty.json import jsanitize
 from superionic.documents import CompositionInfo
 from superionic.errors import CalculationError, DatabaseError, InputError, InsufficientDataError
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure, ScreeningDoc
-from superionic.sampling import jobs
+from superionic.sampling import configurations, jobs
 from superionic.sampling.jobs import SampleMaker, SampleSetMaker
 from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
 from superionic.sampling.selection import choose
@@ -42,12 +42,11 @@ class FragileSampleMaker(SampleMaker):
 
 @pytest.fixture(autouse=True)
 def _springs_instead_of_mace(monkeypatch, springs, rock_salt):
-    class SpringsWithFeatures(springs):
-        def invariant_features(self, atoms):
-            return np.linalg.norm(atoms.positions - self.sites, axis=1)[:, None]
+    def features(structures, calculator):
+        return [np.linalg.norm(atoms.positions - calculator.sites, axis=1)[:, None] for atoms in structures]
 
-    made = lambda _ref, device: SpringsWithFeatures(rock_salt.cart_coords)  # noqa: ARG005, E731
-    monkeypatch.setattr(jobs, "load_calculator", made)
+    monkeypatch.setattr(jobs, "load_calculator", lambda _ref, device: springs(rock_salt.cart_coords))  # noqa: ARG005
+    monkeypatch.setattr(configurations, "features_many", features)
 
 
 @pytest.fixture

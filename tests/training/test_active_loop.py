@@ -12,6 +12,7 @@ from maggma.stores import MemoryStore
 from monty.json import jsanitize
 from pymatgen.core import Structure
 
+from superionic.database.stores import job_store, mongo_database, resolve_database
 from superionic.documents import Blob, CompositionInfo
 from superionic.flows.active import ActiveLearningFlowMaker
 from superionic.labelling.jobs import LabelSetMaker
@@ -94,22 +95,31 @@ def samplings():
 @pytest.fixture
 def store(samplings):
     names = ("data", "models", "trajectories")
-    job_store = JobStore(MemoryStore(), additional_stores={name: MemoryStore() for name in names})
-    job_store.connect()
+    memory = JobStore(MemoryStore(), additional_stores={name: MemoryStore() for name in names})
+    memory.connect()
+    put_samplings(memory, samplings)
+    return memory
+
+
+def put_samplings(store, samplings):
     for document in [*samplings, *(run for sampling in samplings for run in sampling.runs)]:
         output = jsanitize(document, strict=True, enum_values=True)
         record = {"uuid": document.key, "index": 1, "output": output, "completed_at": "2026", "metadata": {}}
-        job_store.update(record, key=["uuid", "index"])
-    return job_store
+        store.update(record, key=["uuid", "index"])
 
 
-def run_rounds(store, samplings, active, foundation="superionic-mini"):
+def rounds_flow(samplings, active, foundation="superionic-mini"):
     labels = [LabelSetMaker(f"label {s.key}", label_maker=SpringStaticMaker("")).make(s) for s in samplings]
     dataset = BuildDatasetMaker(settings=TRAINING, seed=1).make([job.output for job in labels])
     flow = ActiveLearningFlowMaker(
         settings=active, training=TRAINING, foundation=foundation, seed=1, label_maker=SpringStaticMaker("")
     ).make(dataset.output, [job.output for job in labels], samplings, "spec")
-    run_locally(Flow([*labels, dataset, flow], output=flow.output), store=store, ensure_success=True, log=False)
+    return Flow([*labels, dataset, flow], output=flow.output)
+
+
+def run_rounds(store, samplings, active, foundation="superionic-mini"):
+    flow = rounds_flow(samplings, active, foundation)
+    run_locally(flow, store=store, ensure_success=True, log=False)
     return flow.output.resolve(store), newest(store, ActiveLearningDoc)
 
 
@@ -164,11 +174,14 @@ def known_models(monkeypatch):
             forces = -2.0 * moved + self.size * hard * rng.normal(size=moved.shape)
             self.results = {"energy": np.sum(moved**2) - 40.0, "forces": forces, "stress": np.zeros(6)}
 
-        def invariant_features(self, atoms):
-            return from_site(atoms.positions)
+    def features(frames, _model):
+        return [from_site(atoms.positions) for atoms in frames]
 
     monkeypatch.setattr(FineTuneMaker, "_train", train)
     monkeypatch.setattr(scoring, "load_calculator", Known)
+    monkeypatch.setattr(
+        scoring, "features_many", lambda frames, _model: [from_site(atoms.positions) for atoms in frames]
+    )
 
 
 @pytest.mark.usefixtures("known_models")
@@ -235,6 +248,55 @@ def test_finished_rounds_are_not_repeated(store, samplings):
     _, second = run_rounds(store, samplings, longer)
     assert [done.key for done in second.rounds[:2]] == [done.key for done in first.rounds]
     assert len(second.rounds) == 3
+
+
+@pytest.fixture
+def queue(server_project, tmp_path, monkeypatch, samplings):
+    """An empty queue and store on the private server."""
+    from jobflow import SETTINGS
+
+    from superionic.launch.launchpad import launchpad
+
+    choice = resolve_database(server_project, "local", database="test_queue")
+    monkeypatch.setenv("JOBFLOW_CONFIG_FILE", str(choice.jobflow_file))
+    monkeypatch.chdir(tmp_path)
+    store = job_store(choice)
+    store.connect()
+    put_samplings(store, samplings)
+    monkeypatch.setattr(SETTINGS, "JOB_STORE", store)
+    yield launchpad(choice), store
+    documents = mongo_database(choice)
+    for name in documents.list_collection_names():
+        documents[name].delete_many({})
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("known_models")
+def test_rounds_on_the_launchpad(queue, samplings):
+    """Jobs of later rounds are made while the queue runs; each has its own category, stage and queue settings."""
+    from fireworks import FWorker
+    from fireworks.core.rocket_launcher import rapidfire
+    from jobflow.managers.fireworks import flow_to_workflow
+
+    pad, store = queue
+    flow = rounds_flow(samplings, ActiveSettings(rounds=2, labels_per_round=3, committee=2, tolerance_meV_per_A=0.01))
+    flow.update_metadata({"campaign": "test"})
+    flow.update_config({"_set": {"manager_config->_queueadapter": {"walltime": "1"}}}, dict_mod=True, dynamic=False)
+    pad.add_wf(flow_to_workflow(flow))
+    rapidfire(pad, FWorker(), nlaunches=0, sleep_time=0, local_redirect=False, strm_lvl="CRITICAL")
+    jobs = {fw["name"]: fw for fw in pad.fireworks.find({})}
+    assert {fw["state"] for fw in jobs.values()} == {"COMPLETED"}
+    assert newest(store, ActiveLearningDoc).stop_reason == "all rounds used"
+    assert flow.output.resolve(store).n_train == 24 + 2 * 3
+    later = {name: fw["spec"] for name, fw in jobs.items() if "round 2" in name}
+    assert len(later) == 3 + 1 + 1 + 2 + 1  # labels, collect, dataset, trainings, score
+    assert {spec["campaign"] for spec in later.values()} == {"test"}
+    marks = {name.split(":")[0]: (spec["_category"], spec["stage"]) for name, spec in later.items()}
+    assert marks["label"] == ("vasp", "labelling")
+    assert marks["train"] == marks["score"] == ("gpu", "training")
+    assert marks["dataset"] == ("cpu", "training")
+    assert all(spec["_queueadapter"] == {"walltime": "1"} for spec in later.values())
+    assert max(len(str(spec["_tasks"])) for spec in later.values()) < 12000, "structures do not travel in jobs"
 
 
 @pytest.mark.integration

@@ -18,6 +18,7 @@ from superionic.sampling.montecarlo_schemas import ClusterExpansionDoc, MonteCar
 from superionic.sampling.schemas import SamplingSetDoc
 from superionic.spec import ElectrolyteSpec
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc
+from superionic.training.active_schemas import ActiveLearningDoc
 from superionic.training.schemas import DatasetDoc, LearningCurveDoc, ModelDoc
 from superionic.transport.schemas import ConductivityDoc, DiffusionDoc, PathwayDoc, TrajectoryDoc
 
@@ -44,7 +45,7 @@ class CampaignData:
         The spec.
     orderings, screenings, samplings, label_sets, ground_states : tuple of documents
         One per composition (label sets: one more per composition for relaxed ground states).
-    dataset, model, learning_curve, phase_diagram : document or None
+    dataset, model, learning_curve, active, phase_diagram : document or None
         The one in use.
     models : tuple of ModelDoc
         All models of the campaign, the one in use included.
@@ -72,6 +73,7 @@ class CampaignData:
     model: ModelDoc | None = None
     models: tuple[ModelDoc, ...] = ()
     learning_curve: LearningCurveDoc | None = None
+    active: ActiveLearningDoc | None = None
     ground_states: tuple[GroundStateDoc, ...] = ()
     phase_diagram: PhaseDiagramDoc | None = None
     trajectories: tuple[TrajectoryDoc, ...] = ()
@@ -210,6 +212,7 @@ class _Reader:
             "model": _model_in_use(models, [diagram, *conductivities]),
             "models": models,
             "learning_curve": self.one(LearningCurveDoc),
+            "active": self.one(ActiveLearningDoc),
             "ground_states": self.all(GroundStateDoc, _composition),
             "phase_diagram": diagram,
             "trajectories": self.all(TrajectoryDoc, _run_place),
@@ -237,7 +240,8 @@ class _Reader:
         return found[0] if found else None
 
     def _label_set_place(self, doc: LabelSetDoc) -> Hashable:
-        return _composition(doc), is_of_frames(doc, self.records)
+        # a set of a further round holds several compositions, and stands for itself
+        return _composition(doc) or doc.key, is_of_frames(doc, self.records)
 
 
 def is_of_frames(doc: LabelSetDoc, records: Mapping[str, DocumentRecord]) -> bool:

@@ -16,7 +16,7 @@ from superionic.spec import ElectrolyteSpec
 
 SHORT_KEY = 10
 MAX_LISTED = 800
-BLOCKS = ("orderings", "screening", "sampling", "labelling", "training", "stability", "transport")
+BLOCKS = ("orderings", "screening", "sampling", "labelling", "training", "active", "stability", "transport")
 BLOCK_OF_STAGE = {"ordering": "orderings"}
 # what a newcomer would call the documents
 KIND_WORDS = {
@@ -28,6 +28,8 @@ KIND_WORDS = {
     "LabelSetDoc": "label sets",
     "DatasetDoc": "data set",
     "ModelDoc": "model",
+    "ActiveRoundDoc": "rounds of labels",
+    "ActiveLearningDoc": "rounds of labels together",
     "GroundStateDoc": "ground states",
     "TrajectoryDoc": "trajectories",
     "DiffusionDoc": "diffusivities",

@@ -158,15 +158,25 @@ def _model(data: CampaignData) -> Html:
     asked = bool(data.spec and data.spec.training.learning_curve)
     reason = "its trainings did not finish" if asked else "training.learning_curve of the spec asks for none"
     parity = parity_charts(data.model)
+    rounds = [_rounds(data)] if data.active else []
     return join(
         [
             None if parity else unavailable("parity plots: the model's document holds no test values"),
             grid([*parity, history_chart(data.model), curve]),
-            None if curve else unavailable(f"learning curve over the size of the training set: {reason}"),
+            *rounds,
+            None if curve or rounds else unavailable(f"learning curve over the size of the training set: {reason}"),
             details("Errors by set and composition", tables.error_table(data.model, data), open_=True),
             details("Hyper-parameters: requested and effective", tables.hyperparameter_table(data.model)),
         ]
     )
+
+
+def _rounds(data: CampaignData) -> Html:
+    assert data.active is not None
+    from superionic.report.figures_active import rounds_chart
+
+    chart = rounds_chart(data.active, data.spec.active.tolerance_meV_per_A if data.spec else None)
+    return join([grid([chart]), details("Rounds of labels", tables.rounds_table(data.active), open_=True)])
 
 
 def _data(data: CampaignData) -> Html:

@@ -22,6 +22,8 @@ STAGE_OF_KIND = {
     "DatasetDoc": "training",
     "ModelDoc": "training",
     "LearningCurveDoc": "training",
+    "ActiveRoundDoc": "training",
+    "ActiveLearningDoc": "training",
     "GroundStateDoc": "stability",
     "PhaseDiagramDoc": "stability",
     "MonteCarloSnapshotDoc": "transport",

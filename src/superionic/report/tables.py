@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from superionic.builders.models import find_errors
+from superionic.labelling.schemas import LabelSetDoc
 from superionic.report.data import CampaignData, is_of_frames
 from superionic.report.markup import Content, Html, formula, join, table, tag
 from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
 from superionic.report.records import STAGES, FailureRecord, JobRecord, stage_order
 from superionic.report.summary import NOTHING, compositions, verdict_badge
 from superionic.sampling.montecarlo_schemas import MonteCarloDoc
+from superionic.training.active_schemas import ActiveLearningDoc
 from superionic.training.schemas import ModelDoc
 from superionic.transport.schemas import DiffusionDoc
 
@@ -112,6 +115,31 @@ def error_table(model: ModelDoc, data: CampaignData) -> Html:
     return join([table(header, rows, numeric=range(3, 9), groups=groups), tag("p", note) if shifted else None])
 
 
+def rounds_table(doc: ActiveLearningDoc) -> Html:
+    """Labels, errors and uncertainty of every active-learning round."""
+    header = ["Labels", "energy RMSE", "force RMSE", "pool", "95 % below", "factor", "68 %", "95 %", "rank", "verdict"]
+    groups = [("Training", 1), ("Test (meV/atom, meV/Å)", 2), ("Unlabelled (meV/Å)", 2), ("Uncertainty", 5)]
+    rows: list[list[Content]] = []
+    for done in doc.rounds:
+        error, found = find_errors(done.errors, "tuned"), done.calibration
+        size = done.counts["test"]
+        rows.append(
+            [
+                str(done.counts["train"]),
+                "–" if error is None else rmse(error.energy_rmse_meV_per_atom, size),
+                "–" if error is None else rmse(error.force_rmse_meV_per_A, size),
+                str(done.n_pool),
+                "–" if done.pool_95_meV_per_A is None else f"{done.pool_95_meV_per_A:.3g}",
+                f"{found.scale:.3g}",
+                f"{found.coverage_68:.0%}",
+                f"{found.coverage_95:.0%}",
+                "–" if found.spearman is None else f"{found.spearman:.2f}",
+                found.verdict,
+            ]
+        )
+    return table(header, rows, numeric=range(9), groups=groups)
+
+
 def hyperparameter_table(model: ModelDoc) -> Html:
     """Hyper-parameters asked for against those read back after the training."""
     requested, effective = flatten(model.requested), _renamed(flatten(model.effective))
@@ -170,7 +198,17 @@ def data_table(data: CampaignData) -> Html:
     ]
     header += ["train", "valid", "test"]
     rows = [[formula(place.formula), *_funnel(data, label)] for label, place in compositions(data).items()]
+    # label sets of active-learning rounds hold frames of several compositions
+    further = [doc for doc in data.label_sets if doc.composition is None and is_of_frames(doc, data.documents)]
+    if further:
+        rows.append(["further rounds", *[NOTHING] * 4, *_label_counts(further), *[NOTHING] * 3])
     return table(header, rows, numeric=range(1, 10))
+
+
+def _label_counts(labels: Sequence[LabelSetDoc]) -> list[Content]:
+    """Accepted and refused labels."""
+    accepted, requested = sum(len(doc.label_keys) for doc in labels), sum(doc.requested for doc in labels)
+    return [f"{accepted} of {requested}", str(sum(len(doc.refused) for doc in labels))]
 
 
 def _funnel(data: CampaignData, label: str) -> list[Content]:
@@ -186,9 +224,7 @@ def _funnel(data: CampaignData, label: str) -> list[Content]:
     if samplings := here(data.samplings):
         cells[3] = f"{len(samplings[0].runs)} of {samplings[0].requested}"
     labels = here(tuple(doc for doc in data.label_sets if is_of_frames(doc, data.documents)))
-    accepted, requested = sum(len(doc.label_keys) for doc in labels), sum(doc.requested for doc in labels)
-    cells.append(f"{accepted} of {requested}" if labels else NOTHING)
-    cells.append(str(sum(len(doc.refused) for doc in labels)) if labels else NOTHING)
+    cells += _label_counts(labels) if labels else [NOTHING] * 2
     counts = data.dataset.counts_by_composition.get(label) if data.dataset else None
     return cells + [str(counts.get(split, 0)) if counts else NOTHING for split in ("train", "valid", "test")]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from superionic.errors import InputError
 from superionic.potentials.atoms import to_atoms
+from superionic.potentials.batch import features_many
 
 DECIMALS = 6
 """As for the descriptors of orderings: far below any difference that matters to a selection."""
@@ -59,7 +59,7 @@ def configuration_descriptors(
     structures : sequence of Structure
         Frames, of one composition or of several.
     calculator : LightMACECalculator
-        A potential with ``invariant_features(atoms)``.
+        A potential with atomic features.
     elements : sequence of str, optional
         Elements of the vectors; by default all that occur.
 
@@ -71,14 +71,10 @@ def configuration_descriptors(
     Raises
     ------
     InputError
-        If the potential offers no atomic features.
+        If the potential offers no atomic features, or does not know an element.
     """
-    if not hasattr(calculator, "invariant_features"):
-        raise InputError(f"{type(calculator).__name__} has no atomic features; choose frames with a MACE potential")
     symbols = [[site.specie.symbol for site in structure] for structure in structures]
     known = list(elements) if elements is not None else sorted({symbol for names in symbols for symbol in names})
-    rows = [
-        pool_features(calculator.invariant_features(to_atoms(structure)), names, known)
-        for structure, names in zip(structures, symbols, strict=True)
-    ]
+    features = features_many([to_atoms(structure) for structure in structures], calculator)
+    rows = [pool_features(found, names, known) for found, names in zip(features, symbols, strict=True)]
     return np.round(rows, DECIMALS)

@@ -68,7 +68,9 @@ def medoids(scores: FloatArray, count: int, chosen: Sequence[int], _rng: np.rand
 
 
 def most_informative(scores: FloatArray, count: int, chosen: Sequence[int], _rng: np.random.Generator) -> list[int]:
-    """Greedy choice of the largest gain of information, by QUESTS (Schwalbe-Koda et al., Nat. Commun. 2025).
+    """Greedy choice of the largest gain of information, by QUESTS.
+
+    Sources: Schwalbe-Koda et al., Nat. Commun. 16, 4014 (2025); Yu, Lordi and Schwalbe-Koda, arXiv 2511.10561.
 
     The gain of a structure x is -ln sum_j K(x, x_j) over the chosen x_j, with a Gaussian kernel K. Each structure is
     one point of QUESTS; the bandwidth is the median of all distances.

@@ -9,6 +9,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from superionic.errors import CalculationError
+from superionic.potentials.batch import PointResult, evaluate_many, features_many
 from superionic.potentials.registry import load_calculator
 from superionic.sampling.schemas import SamplingDoc, SamplingSetDoc
 from superionic.stages import UncertaintyMeasure
@@ -78,9 +80,8 @@ class Scorer:
         return [evaluate(calculator, frames) for calculator in self._calculators]
 
     def _features(self, frames: Sequence[Atoms]) -> AtomicFeatures:
-        values = [self._calculators[0].invariant_features(atoms) for atoms in frames]
         return AtomicFeatures(
-            values=np.concatenate(values),
+            values=np.concatenate(features_many(frames, self._calculators[0])),
             numbers=np.concatenate([atoms.numbers for atoms in frames]).astype(np.int64),
             n_atoms=np.array([len(atoms) for atoms in frames], dtype=np.int64),
         )
@@ -91,19 +92,23 @@ def _best(members: Sequence[Evaluation]) -> Evaluation:
 
 
 def evaluate(calculator: Any, frames: Sequence[Atoms]) -> Evaluation:  # noqa: ANN401 (any ASE calculator)
-    """Energies, forces and stresses of structures by one potential."""
-    energies, forces, stresses = [], [np.zeros((0, 3))], []
-    for frame in frames:
-        atoms = frame.copy()
-        atoms.calc = calculator
-        stresses.append(atoms.get_stress(voigt=False))
-        energies.append(atoms.get_potential_energy())
-        forces.append(atoms.get_forces())
+    """Energies, forces and stresses of structures by one potential.
+
+    Raises
+    ------
+    CalculationError
+        If the potential fails on a structure.
+    """
+    found: list[PointResult] = []
+    for atoms, point in zip(frames, evaluate_many(frames, calculator), strict=True):
+        if isinstance(point, Exception):
+            raise CalculationError(f"a model of the committee fails on a frame of {atoms.symbols}: {point}") from point
+        found.append(point)
     return Evaluation(
-        energies_eV=np.array(energies, dtype=np.float64),
-        forces_eV_per_A=np.concatenate(forces),
-        stresses_eV_per_A3=np.array(stresses, dtype=np.float64).reshape(-1, 3, 3),
-        n_atoms=np.array([len(frame) for frame in frames], dtype=np.int64),
+        energies_eV=np.array([point.energy_eV for point in found], dtype=np.float64),
+        forces_eV_per_A=np.concatenate([np.zeros((0, 3)), *(point.forces_eV_per_A for point in found)]),
+        stresses_eV_per_A3=np.array([point.stress_eV_per_A3 for point in found], dtype=np.float64).reshape(-1, 3, 3),
+        n_atoms=np.array([len(atoms) for atoms in frames], dtype=np.int64),
     )
 
 
