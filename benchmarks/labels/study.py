@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from pool import FOUNDATION, Parts
 from pymatgen.io.ase import AseAtomsAdaptor
 from runs import Sets, settings_for, train
-from superionic.sampling.configurations import configuration_descriptors
-from superionic.training.uncertainty import committee_disagreement
 
 from superionic.potentials import foundation_ref, load_calculator
 from superionic.provenance import derived_seed
+from superionic.sampling.configurations import configuration_descriptors
 from superionic.sampling.selection import choose
 from superionic.stages import SelectionMethod, TrainingMode
 from superionic.training.assemble import labels_of
@@ -27,6 +26,7 @@ from superionic.training.mace_model import evaluate, foundation_head, load_model
 from superionic.training.mace_run import TrainingOutcome
 from superionic.training.metrics import errors_between
 from superionic.training.replay import make_replay, shipped_replay_file
+from superionic.training.uncertainty import committee_disagreement
 
 SIZES = (30, 60, 120, 240)
 LARGE = 480
