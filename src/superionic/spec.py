@@ -237,6 +237,10 @@ class ElectrolyteSpec(_Model):
                 "active: the rounds are trained instead of training.learning_curve: remove one of the two, or run "
                 "LearningCurveFlowMaker on the last data set afterwards"
             )
+        if self.training.e0_source is E0Source.ISOLATED:
+            raise ValueError(
+                "active: the rounds do not wait for isolated atoms: compute them first and give training.e0s_eV"
+            )
         return self
 
     @model_validator(mode="after")

@@ -67,6 +67,7 @@ def train(
     Examples: superionic train labels.extxyz -o tuned;
     superionic train aimd.extxyz --foundation superionic-mini --energy-key energy --forces-key forces --no-stress
     """
+    from superionic.cli.training_progress import training_progress
     from superionic.settings import load_settings
     from superionic.training.jobs import FineTuneMaker
     from superionic.training.labelled_file import LabelKeys
@@ -96,7 +97,9 @@ def train(
     keys = LabelKeys(energy_key, forces_key, stress_key, needs_stress=not no_stress)
     prepared = prepare(LabelSource(data, valid, test, keys, group_by, level_of_theory), maker)
     _announce(prepared)
-    _show(train_into(prepared, output, overwrite=overwrite), json)
+    with training_progress() as show:
+        result = train_into(prepared, output, overwrite=overwrite, on_progress=show)
+    _show(result, json)
 
 
 def _announce(prepared: Prepared) -> None:

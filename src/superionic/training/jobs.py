@@ -168,11 +168,29 @@ class FineTuneMaker(Maker):
         UntrustedModelError
             If the foundation is a file that nobody has trusted.
         """
+        return self.train(dataset, isolated_atoms)
+
+    def train(
+        self,
+        dataset: DatasetDoc,
+        isolated_atoms: list[IsolatedAtomDoc] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> ModelDoc:
+        """Train as :meth:`make` does, in this process and not as a job.
+
+        Parameters
+        ----------
+        dataset, isolated_atoms
+            As for :meth:`make`.
+        on_progress : callable, optional
+            Called about twice a second with a :class:`~superionic.training.progress.TrainingProgress`; default: a
+            document in the job's database.
+        """
         foundation, replay_file = self._foundation(), self._replay_file()
         e0s_eV = chosen_e0s(self.settings, dataset, isolated_atoms)
         model = produce(
             ModelDoc,
-            lambda: self._train(dataset, foundation, replay_file, e0s_eV),
+            lambda: self._train(dataset, foundation, replay_file, e0s_eV, on_progress),
             parents=[dataset, *(isolated_atoms or [])],
             settings=self._identity(foundation, replay_file),
             spec_key=dataset.spec_key,
@@ -250,6 +268,7 @@ class FineTuneMaker(Maker):
         foundation: PotentialRef | None,
         replay_file: Path | None,
         e0s_eV: dict[str, float] | None,
+        on_progress: OnProgress | None,
     ) -> ModelDoc:
         problems = Problems()
         inputs = replace(self._inputs(dataset, foundation, replay_file, problems), e0s_eV=e0s_eV)
@@ -258,7 +277,7 @@ class FineTuneMaker(Maker):
         remove_old(root)
         # found again by its content: a killed training goes on, and a second worker waits for the first
         folder = TrainingFolder(root / training_identity(inputs))
-        outcome = run_training(inputs, folder.path, self._live(dataset, folder.path), wait=True)
+        outcome = run_training(inputs, folder.path, on_progress or self._live(dataset, folder.path), wait=True)
         verify(inputs, outcome, folder.path)
         folder.lighten()
         model = model_document(dataset, inputs, outcome, foundation, self.train_fraction)

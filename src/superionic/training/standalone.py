@@ -24,6 +24,7 @@ from superionic.training.export_model import DOCUMENT_FILE, MODEL_FILE, read_tra
 from superionic.training.jobs import FineTuneMaker
 from superionic.training.labelled_file import STRUCTURE, LabelKeys, LabelledFile, read_labelled_file, with_prefix
 from superionic.training.preflight import Problems, check_plan
+from superionic.training.progress import OnProgress
 from superionic.training.schemas import DatasetDoc, ModelDoc
 
 DATA_FILE = "data.extxyz"
@@ -152,14 +153,16 @@ def prepare(source: LabelSource, maker: FineTuneMaker) -> Prepared:
     return Prepared(_dataset(parts, level, notes), maker, tuple(notes))
 
 
-def train_into(prepared: Prepared, output: Path, *, overwrite: bool = False) -> FineTuned:
+def train_into(
+    prepared: Prepared, output: Path, *, overwrite: bool = False, on_progress: OnProgress | None = None
+) -> FineTuned:
     """Run a prepared training and write its result; see :func:`fine_tune`."""
     maker, dataset = prepared.maker, prepared.dataset
     found = _finished(output, maker.key(dataset), overwrite=overwrite)
     if found is not None:
         return FineTuned(found, output, reused=True)
     output.mkdir(parents=True, exist_ok=True)
-    model: ModelDoc = FineTuneMaker.make.original(maker, dataset)
+    model = maker.train(dataset, on_progress=on_progress)
     model = model.model_copy(update={"warnings": list(dict.fromkeys([*prepared.notes, *model.warnings]))})
     write_dataset(dataset, output / DATA_FILE)
     write_trained(model, output)
