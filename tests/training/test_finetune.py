@@ -1,6 +1,5 @@
 """The real `mace_run_train`, on the smallest input that exercises it, through the Makers."""
 
-import dataclasses
 import os
 import signal
 import subprocess
@@ -255,6 +254,10 @@ def test_other_modes_pass_their_checks(label_sets, foundation, mode):
     assert (model.effective["replay_labels"], model.effective["replay_source"]) == (None, None)
     if mode == "scratch":
         assert {name: model.architecture[name] for name in tiny} == tiny
+    # another worker finds the finished training in its folder, if the first died before the document was stored
+    again = FineTuneMaker.make.original(maker, dataset_of(label_sets))
+    assert again.effective["seconds"] == model.effective["seconds"]
+    assert again.errors == model.errors
 
 
 @pytest.mark.integration
@@ -269,15 +272,20 @@ def test_early_stop_really_stops(label_sets, foundation):
 
 
 @pytest.mark.integration
-def test_divergence_is_a_clear_error(label_sets, foundation, tmp_path):
-    dataset = dataset_of(label_sets)
-    frames = frames_from_extxyz(dataset.valid_extxyz)
-    frames[0] = dataclasses.replace(frames[0], energy_eV=float("nan"))
-    poisoned = dataset.model_copy(update={"valid_extxyz": frames_to_extxyz(frames), "key": "other"})
-    maker = FineTuneMaker(settings=SETTINGS, foundation=foundation)
-    with pytest.raises(TrainingCheckError, match=r"the training diverged: .*nan.*learning_rate \(now 0\.01\)"):
-        FineTuneMaker.make.original(maker, poisoned)
-    assert len(list((tmp_path / "cache" / "trainings").iterdir())) == 1  # kept for a look
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (1e15, r"in epoch 0 the loss of batch \d is (nan|inf).*learning_rate \(now 1e\+15\)"),
+        (20.0, r"in epoch 0 the validation loss rose to .* times the lowest .*, before training\).*\(now 20\)"),
+    ],
+)
+def test_divergence_ends_the_training_and_is_explained(label_sets, foundation, tmp_path, rate, words):
+    settings = TrainingSettings(**SETTINGS.model_dump() | {"learning_rate": rate, "ema_decay": 0.1})
+    maker = FineTuneMaker(settings=settings, foundation=foundation)
+    with pytest.raises(TrainingCheckError, match="the training diverged: " + words):
+        FineTuneMaker.make.original(maker, dataset_of(label_sets))
+    (folder,) = (tmp_path / "cache" / "trainings").iterdir()  # kept for a look
+    assert not (folder / "outcome.json").exists()
 
 
 @pytest.mark.integration
