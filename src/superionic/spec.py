@@ -22,6 +22,8 @@ from superionic.provenance import content_key
 from superionic.spec_io import explain_validation_error, read_yaml
 from superionic.stages import (
     ActiveSettings,
+    E0Source,
+    LabelEngine,
     LabellingSettings,
     MonteCarloSettings,
     OrderingSettings,
@@ -235,7 +237,22 @@ class ElectrolyteSpec(_Model):
                 "active: the rounds are trained instead of training.learning_curve: remove one of the two, or run "
                 "LearningCurveFlowMaker on the last data set afterwards"
             )
+        if self.training.e0_source is E0Source.ISOLATED:
+            raise ValueError(
+                "active: the rounds do not wait for isolated atoms: compute them first and give training.e0s_eV"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _isolated_atoms_of_the_labels(self) -> Self:
+        if self.training.e0_source is not E0Source.ISOLATED or self.labelling.engine is LabelEngine.VASP_SCAN:
+            return self
+        reason = (
+            "a potential has never seen a single atom, so what it says about one means nothing: use estimated"
+            if self.labelling.engine is LabelEngine.TEACHER_CHGNET_R2SCAN
+            else "isolated atoms are computed with vasp-scan only: compute them yourself and give training.e0s_eV"
+        )
+        raise ValueError(f"training.e0s: isolated does not go with labels by {self.labelling.engine.value}; {reason}")
 
     @model_validator(mode="after")
     def _valid_grid(self) -> Self:
@@ -264,6 +281,11 @@ class ElectrolyteSpec(_Model):
         if not self.active.rounds:
             del content["active"]
         return content_key(content)
+
+    @property
+    def elements(self) -> list[str]:
+        """Symbols of all species, sorted."""
+        return sorted({species for sublattice in self.sublattices.values() for species in sublattice})
 
     @cached_property
     def points(self) -> list[CompositionPoint]:

@@ -113,3 +113,32 @@ def test_marking_keeps_earlier_queue_settings(jobs):
 def test_shipped_and_documented_quickstart_are_one_file():
     shipped = Path(__file__).parents[2] / "src" / "superionic" / "data" / "quickstart.yaml"
     assert shipped.read_text() == (WORKFLOWS / "quickstart.yaml").read_text()
+
+
+def test_isolated_atoms_are_computed_once_and_reach_every_training():
+    data = ElectrolyteSpec.from_file(WORKFLOWS / "liybc.yaml").model_dump(mode="json")
+    data["training"] |= {"e0s": "isolated", "learning_curve": [0.5]}
+    spec = ElectrolyteSpec.from_data(data)
+    jobs = [job for job, _ in CampaignMaker().make(spec).iterflow()]
+    atoms = [job for job in jobs if job.name.startswith("isolated atom")]
+    assert [job.name.split(": ")[1] for job in atoms] == spec.elements
+    assert {job.metadata["stage"] for job in atoms} == {"labelling"}
+    assert {job.config.manager_config["_category"] for job in atoms} == {"vasp"}
+    trainings = [job for job in jobs if job.name.startswith("train:")]
+    assert trainings
+    for job in trainings:
+        assert {reference.uuid for reference in job.function_args[1]} == {job.uuid for job in atoms}
+
+
+def test_campaigns_ask_for_no_isolated_atoms_by_default(jobs):
+    assert not [job for job in jobs if job.name.startswith("isolated atom")]
+
+
+@pytest.mark.parametrize(
+    ("engine", "reason"), [("teacher-chgnet-r2scan", "never seen a single atom"), ("cp2k-scan", "vasp-scan only")]
+)
+def test_isolated_atoms_need_labels_by_vasp(engine, reason):
+    data = ElectrolyteSpec.from_file(WORKFLOWS / "liybc.yaml").model_dump(mode="json")
+    data["training"]["e0s"], data["labelling"]["engine"] = "isolated", engine
+    with pytest.raises(SpecError, match=reason):
+        ElectrolyteSpec.from_data(data)

@@ -99,6 +99,12 @@ def frames(_frames):
     return list(_frames)
 
 
+@pytest.fixture
+def free_atoms():
+    """Energies of free atoms that suit the labels of the frames and the tiny foundation, eV."""
+    return {symbol: energy - 1.4 for symbol, energy in OFFSETS_eV.items()}
+
+
 @pytest.fixture(scope="session")
 def tiny_foundation(tmp_path_factory):
     """A random MACE of a few hundred weights; every number about it is meaningless but reproducible."""

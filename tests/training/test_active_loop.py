@@ -137,7 +137,7 @@ def documents(store, schema):
 def known_models(monkeypatch):
     """No training: errors of 150 meV/A at 24 structures, falling with their number; no evaluation by MACE."""
 
-    def train(self, dataset, _foundation, _replay):
+    def train(self, dataset, *_):
         n_train = dataset.counts["train"]
         blob = Blob.from_bytes(json.dumps({"n": n_train, "seed": self.seed}).encode(), "test")
         return ModelDoc(

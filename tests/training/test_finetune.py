@@ -1,11 +1,11 @@
 """The real `mace_run_train`, on the smallest input that exercises it, through the Makers."""
 
-import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,13 +16,14 @@ from pymatgen.core import Structure
 from superionic.database.live import TRAININGS
 from superionic.documents import CompositionInfo
 from superionic.errors import InputError, TrainingCheckError, UntrustedModelError
-from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel
+from superionic.labelling.isolated_atom import IsolatedAtomDoc
+from superionic.labelling.schemas import CalculationInfo, LabelDoc, LabelSetDoc, RefusedLabel
 from superionic.potentials.registry import DATA, load_calculator, trust_file
 from superionic.stages import TrainingSettings
 from superionic.training.assemble import labels_of
-from superionic.training.dataset import frames_from_extxyz
+from superionic.training.dataset import LabelledFrame, frames_from_extxyz, frames_to_extxyz
 from superionic.training.jobs import BuildDatasetMaker, FineTuneMaker, LearningCurveMaker
-from superionic.training.mace_model import read_facts
+from superionic.training.mace_model import evaluate, load_model, read_facts
 from superionic.training.schemas import DatasetDoc, LearningCurveDoc, ModelDoc
 
 LEVEL = "teacher: Morse"
@@ -194,9 +195,51 @@ def _check_production_file(model, dataset):
 
 
 @pytest.mark.integration
+def test_labels_of_a_replay_file_and_isolated_atoms_are_used(label_sets, frames, free_atoms, foundation, tmp_path):
+    """Each head is held to what was asked for: 100 meV/A from the foundation, and free atoms at the labels' level."""
+    replay = tmp_path / "labelled.xyz"
+    replay.write_text(_labelled_near_the_foundation(foundation, [frame.atoms for frame in frames[12:22]]))
+    asked = {"replay_file": str(replay), "replay_labels": "file", "e0s": "isolated"}
+    settings = TrainingSettings(**SETTINGS.model_dump() | asked)
+    level = {"level_of_theory": "SCAN (VASP)", "settings_hash": "hash"}
+    dataset = dataset_of(label_sets).model_copy(update=level)
+    info = CalculationInfo(code="vasp 6.4.2")
+    atoms = [IsolatedAtomDoc(symbol=s, energy_eV=e, calculation=info, **level) for s, e in free_atoms.items()]
+    maker = FineTuneMaker(settings=settings, foundation=foundation)
+    model = FineTuneMaker.make.original(maker, dataset, atoms)
+    assert model.effective["replay_labels"] == "file"
+    assert model.effective["replay_source"] == "labelled.xyz (10 structures)"
+    start = next(record for record in model.history if (record.epoch, record.head) == (-1, "pt_head"))
+    assert start.force_rmse_meV_per_A == pytest.approx(100, rel=0.02)
+    assert model.effective["e0s_source"] == "isolated"
+    assert model.effective["e0s_eV"]["target"] == pytest.approx(free_atoms | {"Y": -4.0})
+    assert not any("E0s" in warning for warning in model.warnings)
+    assert model.architecture["hidden_irreps"] == "4x0e"
+    assert (model.architecture["channels"], model.architecture["layers"], model.architecture["r_max_A"]) == (4, 2, 4.0)
+    assert (model.elements, model.elements_known) == (["Br", "Cl", "Li"], ["Li", "Cl", "Br", "Y"])
+
+
+def _labelled_near_the_foundation(foundation, structures):
+    values = evaluate(load_model(Path(foundation), "float64", "cpu"), structures, "Default", "float64", 4)
+    frames = [
+        LabelledFrame(
+            key=str(number),
+            parent_id=str(number),
+            composition="",
+            atoms=atoms,
+            energy_eV=values.energies_eV[number],
+            forces_eV_per_A=values.subset([number]).forces_eV_per_A + 0.1,
+            stress_eV_per_A3=values.stresses_eV_per_A3[number],
+        )
+        for number, atoms in enumerate(structures)
+    ]
+    return frames_to_extxyz(frames)
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("mode", ["naive", "scratch"])
 def test_other_modes_pass_their_checks(label_sets, foundation, mode):
-    tiny = {"channels": 4, "max_L": 0, "max_ell": 1, "correlation": 1, "r_max_A": 4.0}
+    tiny = {"channels": 4, "max_L": 1, "max_ell": 1, "correlation": 2, "r_max_A": 4.5}
     settings = TrainingSettings(**SETTINGS.model_dump() | {"mode": mode, "scratch": tiny})
     maker = FineTuneMaker(settings=settings, foundation=foundation)
     model = FineTuneMaker.make.original(maker, dataset_of(label_sets))
@@ -208,6 +251,13 @@ def test_other_modes_pass_their_checks(label_sets, foundation, mode):
     )  # E0s belong to the labels, which lie 5 eV/atom away from the foundation
     assert (model.foundation is None) is (mode == "scratch")
     assert (model.parity_foundation is None) is (mode == "scratch")
+    assert (model.effective["replay_labels"], model.effective["replay_source"]) == (None, None)
+    if mode == "scratch":
+        assert {name: model.architecture[name] for name in tiny} == tiny
+    # another worker finds the finished training in its folder, if the first died before the document was stored
+    again = FineTuneMaker.make.original(maker, dataset_of(label_sets))
+    assert again.effective["seconds"] == model.effective["seconds"]
+    assert again.errors == model.errors
 
 
 @pytest.mark.integration
@@ -222,17 +272,20 @@ def test_early_stop_really_stops(label_sets, foundation):
 
 
 @pytest.mark.integration
-def test_divergence_is_a_clear_error(label_sets, foundation, tmp_path):
-    dataset = dataset_of(label_sets)
-    frames = frames_from_extxyz(dataset.valid_extxyz)
-    frames[0] = dataclasses.replace(frames[0], energy_eV=float("nan"))
-    from superionic.training.dataset import frames_to_extxyz
-
-    poisoned = dataset.model_copy(update={"valid_extxyz": frames_to_extxyz(frames), "key": "other"})
-    maker = FineTuneMaker(settings=SETTINGS, foundation=foundation)
-    with pytest.raises(TrainingCheckError, match=r"the training diverged: .*nan.*learning_rate \(now 0\.01\)"):
-        FineTuneMaker.make.original(maker, poisoned)
-    assert len(list((tmp_path / "cache" / "trainings").iterdir())) == 1  # kept for a look
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (1e15, r"in epoch 0 the loss of batch \d is (nan|inf).*learning_rate \(now 1e\+15\)"),
+        (20.0, r"in epoch 0 the validation loss rose to .* times the lowest .*, before training\).*\(now 20\)"),
+    ],
+)
+def test_divergence_ends_the_training_and_is_explained(label_sets, foundation, tmp_path, rate, words):
+    settings = TrainingSettings(**SETTINGS.model_dump() | {"learning_rate": rate, "ema_decay": 0.1})
+    maker = FineTuneMaker(settings=settings, foundation=foundation)
+    with pytest.raises(TrainingCheckError, match="the training diverged: " + words):
+        FineTuneMaker.make.original(maker, dataset_of(label_sets))
+    (folder,) = (tmp_path / "cache" / "trainings").iterdir()  # kept for a look
+    assert not (folder / "outcome.json").exists()
 
 
 @pytest.mark.integration

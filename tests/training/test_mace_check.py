@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from superionic.errors import TrainingCheckError
-from superionic.stages import TrainingSettings
-from superionic.training.mace_check import (
-    Evidence,
-    ModelFacts,
-    check_production_model,
-    check_saved_weights,
-    check_training,
-)
+from superionic.stages import E0Source, ReplayLabels, TrainingSettings
+from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
 from superionic.training.mace_command import TrainingRequest
+from superionic.training.mace_evidence import Evidence, ModelFacts
 from superionic.training.mace_log import parse_log, parse_logs, parse_results
 from superionic.training.metrics import Errors, Evaluation
 
@@ -68,6 +63,8 @@ def evidence(mace_log_text, mace_results_text):
         foundation_head="Default",
         batches=dict.fromkeys(range(4), 5),
         first_trained=0,
+        e0_source="estimated",
+        replay={"labels": "foundation", "foundation_errors": {"force_rmse_meV_per_A": 0.0}},
     )
 
 
@@ -173,7 +170,7 @@ def test_run_that_trained_on_after_patience_is_refused(request_made, evidence):
 
 def test_replay_labels_of_another_model_are_refused(request_made, evidence):
     history = replaced(evidence.history, -1, "pt_head", force_rmse_meV_per_A=166.0)
-    with pytest.raises(TrainingCheckError, match=r"pseudo-labels: .* 166 meV/A"):
+    with pytest.raises(TrainingCheckError, match=r"replay labels \(foundation\): .* 166 meV/A, the foundation by 0"):
         check_training(request_made, dataclasses.replace(evidence, history=history), FOLDER)
 
 
@@ -246,3 +243,36 @@ def test_other_architecture_is_refused(request_made, evidence):
     foundation = dataclasses.replace(FOUNDATION, architecture={"channels": 128})
     with pytest.raises(TrainingCheckError, match="channels of the saved model: asked 128, found 64"):
         check_training(request_made, dataclasses.replace(evidence, model=model, foundation=foundation), FOLDER)
+
+
+FILE_ERRORS = {"energy_rmse_meV_per_atom": 12.0, "force_rmse_meV_per_A": 166.0, "stress_rmse_meV_per_A3": 3.0}
+
+
+def with_file_labels(request_made, evidence, found, labels="file", errors=FILE_ERRORS):
+    settings = request_made.settings.model_copy(
+        update={"replay_labels": ReplayLabels.FILE, "replay_file": "/some/file.xyz"}
+    )
+    history = replaced(evidence.history, -1, "pt_head", **found)
+    replay = {"labels": labels, "foundation_errors": errors}
+    changed = dataclasses.replace(evidence, history=history, replay=replay)
+    check_training(dataclasses.replace(request_made, settings=settings), changed, FOLDER)
+
+
+def test_labels_of_a_file_must_be_missed_by_as_much_as_the_foundation_misses_them(request_made, evidence):
+    with_file_labels(request_made, evidence, FILE_ERRORS)
+    with pytest.raises(TrainingCheckError, match=r"replay labels \(file\): .* misses them by 0 meV/A, .* by 166"):
+        with_file_labels(request_made, evidence, FILE_ERRORS | {"force_rmse_meV_per_A": 0.0})
+    with pytest.raises(TrainingCheckError, match="labels of the replay structures: asked file, found foundation"):
+        with_file_labels(request_made, evidence, FILE_ERRORS, labels="foundation")
+
+
+def test_replay_labels_of_another_level_of_theory_are_refused(request_made, evidence):
+    errors = FILE_ERRORS | {"energy_rmse_meV_per_atom": 6700.0}
+    with pytest.raises(TrainingCheckError, match="they lie 6700 meV/atom off the foundation"):
+        with_file_labels(request_made, evidence, errors, errors=errors)
+
+
+def test_estimated_e0s_do_not_pass_for_isolated_atoms(request_made, evidence):
+    settings = request_made.settings.model_copy(update={"e0s": E0Source.ISOLATED})
+    with pytest.raises(TrainingCheckError, match="source of the E0s: asked isolated, found estimated"):
+        check_training(dataclasses.replace(request_made, settings=settings), evidence, FOLDER)

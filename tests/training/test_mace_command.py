@@ -45,6 +45,19 @@ def test_other_modes_switch_multihead_off(mode):
         assert (found["r_max"], found["num_channels"], found["correlation"]) == ("5.0", "128", "3")
 
 
+def test_maces_own_learning_rate_is_one_setting_away():
+    found = options(arguments(learning_rate=1e-4)[1])
+    assert float(found["lr"]) == 1e-4
+    assert found["force_mh_ft_lr"] == "True"  # else MACE would raise the EMA decay, too
+    assert found["ema_decay"] == "0.99"
+
+
+def test_scratch_has_the_architecture_of_the_papers_control():
+    found = options(arguments(mode=TrainingMode.SCRATCH)[1])
+    names = ("num_channels", "num_interactions", "correlation", "r_max", "max_L", "max_ell")
+    assert [found[name] for name in names] == ["128", "2", "3", "5.0", "1", "3"]
+
+
 def test_schedules():
     assert options(arguments()[1])["scheduler"] == "ReduceLROnPlateau"
     found = options(arguments(schedule="exponential", schedule_factor=0.9)[1])

@@ -42,7 +42,7 @@ def campaign_progress(spec: ElectrolyteSpec, n_workers: int, trainings: Training
         yield _lines(clock, trainings)
 
 
-def _training_lines(status: CampaignStatus, trainings: Trainings) -> list[str]:
+def training_lines(status: CampaignStatus, trainings: Trainings) -> list[str]:
     """How far the running trainings are; looked up only while there are any."""
     if not any(stage.stage == "training" and stage.running for stage in status.stages):
         return []
@@ -99,7 +99,7 @@ def _lines(clock: Clock, trainings: Trainings) -> Show:
         parts = [
             f"{s.stage} {s.completed}/{s.total}" + (f" ({s.failed} failed)" if s.failed else "") for s in status.stages
         ]
-        text = "; ".join([", ".join(parts), *_training_lines(status, trainings)])
+        text = "; ".join([", ".join(parts), *training_lines(status, trainings)])
         now = time.monotonic()
         if text != last["text"] and (now - last["time"] >= LINE_EVERY_S or status.finished):
             sys.stderr.write(f"[{clock.text(status)}] {text}\n")
@@ -118,7 +118,7 @@ def _live(clock: Clock, n_workers: int, trainings: Trainings) -> Iterator[Show]:
 
         def show(status: CampaignStatus) -> None:
             table = _table(clock, n_workers, status)
-            table.caption = "\n".join(_training_lines(status, trainings))
+            table.caption = "\n".join(training_lines(status, trainings))
             live.update(table)
 
         yield show

@@ -9,6 +9,7 @@ from jobflow import Flow, Maker
 
 from superionic.flows.active import ActiveLearningFlowMaker
 from superionic.flows.dataset import CompositionJobs, DatasetFlowMaker
+from superionic.flows.isolated_atoms import isolated_atoms
 from superionic.flows.montecarlo import campaign_branch, montecarlo_cells
 from superionic.flows.production import ProductionFlowMaker
 from superionic.flows.stages import Category, Stage, mark
@@ -48,16 +49,17 @@ class CampaignMaker(Maker):
         data = DatasetFlowMaker(device=self.device)
         parts = [data.composition(spec, cell) for cell in grid_cells(spec)]
         dataset = data.dataset(spec, parts)
-        training = self._training(spec, dataset, parts)
+        atoms = isolated_atoms(spec)
+        training = self._training(spec, dataset, parts, atoms.outputs)
         production = ProductionFlowMaker(device=self.device).make(spec, training.output, parts)
         drawn = [
             campaign_branch(spec, training.output, cell, self.device)
             for cell in montecarlo_cells(spec, [part.cell for part in parts])
         ]
-        flows = [*(part.flow for part in parts), dataset, training, production, *drawn]
+        flows = [*(part.flow for part in parts), *atoms.flows, dataset, training, production, *drawn]
         return Flow(flows, output=production.output, name=self.name or spec.name)
 
-    def _training(self, spec: ElectrolyteSpec, dataset: Any, parts: list[CompositionJobs]) -> Flow:  # noqa: ANN401
+    def _training(self, spec: ElectrolyteSpec, dataset: Any, parts: list[CompositionJobs], atoms: list[Any]) -> Flow:  # noqa: ANN401
         """The flow whose output is the ModelDoc for production."""
         seed = derived_seed(spec.seed, "training")
         if spec.active.rounds:
@@ -73,6 +75,6 @@ class CampaignMaker(Maker):
             return maker.make(dataset.output, labels, samplings, spec.key)
         training = LearningCurveFlowMaker(
             settings=spec.training, foundation=spec.foundation, seed=seed, device=self.device
-        ).make(dataset.output)
+        ).make(dataset.output, atoms)
         marked: Flow = mark(training, Stage.TRAINING, Category.GPU, spec.key)
         return marked

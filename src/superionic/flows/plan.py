@@ -12,7 +12,7 @@ from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
 from superionic.ordering.supercells import supercell_label, supercell_size
 from superionic.spec import ElectrolyteSpec
-from superionic.stages import LabelEngine
+from superionic.stages import E0Source, LabelEngine
 from superionic.supercell_choice import SupercellShape
 
 SECONDS_PER_HOUR = 3600.0
@@ -116,6 +116,8 @@ def _labelling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> S
     first, further = _first_labels(spec, parents), spec.active.rounds * spec.active.labels_per_round
     work = f"{first} single points by {spec.labelling.engine.value}"
     work += f", then at most {spec.active.rounds} x {spec.active.labels_per_round}" if further else ""
+    if atoms_alone := len(spec.elements) if spec.training.e0_source is E0Source.ISOLATED else 0:
+        first, work = first + atoms_alone, f"{work}, {atoms_alone} isolated atoms"
     if spec.labelling.engine is not LabelEngine.TEACHER_CHGNET_R2SCAN:
         return StagePlan(
             Stage.LABELLING, first + further, work, None, "DFT: time one label on your machine and multiply"

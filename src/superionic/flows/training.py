@@ -35,16 +35,16 @@ class LearningCurveFlowMaker(Maker):
     seed: int = 0
     device: str = "cpu"
 
-    def make(self, dataset: Any) -> Flow:  # noqa: ANN401 (DatasetDoc or a reference to one)
+    def make(self, dataset: Any, isolated_atoms: list[Any] | None = None) -> Flow:  # noqa: ANN401 (documents or references)
         """Flow whose output is the ModelDoc of the whole training set."""
-        full = self.train(dataset, 1.0)
-        parts = [self.train(dataset, fraction) for fraction in self.settings.learning_curve]
+        full = self.train(dataset, 1.0, isolated_atoms)
+        parts = [self.train(dataset, fraction, isolated_atoms) for fraction in self.settings.learning_curve]
         if not parts:
             return Flow([full], output=full.output, name=self.name)
         curve = LearningCurveMaker("learning curve").make([job.output for job in (*parts, full)])
         return Flow([full, *parts, curve], output=full.output, name=self.name)
 
-    def train(self, dataset: Any, fraction: float) -> Any:  # noqa: ANN401 (jobflow.Job)
+    def train(self, dataset: Any, fraction: float, isolated_atoms: list[Any] | None = None) -> Any:  # noqa: ANN401 (jobflow.Job)
         """One training on a nested fraction of the training set."""
         share = "" if fraction == 1.0 else f" on {fraction:.0%}"
         maker = FineTuneMaker(
@@ -55,4 +55,4 @@ class LearningCurveFlowMaker(Maker):
             train_fraction=fraction,
             device=self.device,
         )
-        return maker.make(dataset)
+        return maker.make(dataset, isolated_atoms)

@@ -35,8 +35,11 @@ from superionic.stages.production import (
     TransportSettings,
 )
 from superionic.stages.training import (
+    E0Source,
     LearningRateSchedule,
     LossWeights,
+    ReplayLabels,
+    ReplaySetName,
     ScratchSettings,
     TrainingMode,
     TrainingSettings,
@@ -48,6 +51,7 @@ __all__ = [
     "Cp2kBasis",
     "Cp2kSettings",
     "Decorations",
+    "E0Source",
     "IncarValue",
     "KeepFiles",
     "LabelEngine",
@@ -58,6 +62,8 @@ __all__ = [
     "MonteCarloSettings",
     "OrderingSettings",
     "RelaxSettings",
+    "ReplayLabels",
+    "ReplaySetName",
     "SamplingSettings",
     "ScratchSettings",
     "ScreeningSettings",

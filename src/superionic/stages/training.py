@@ -1,8 +1,9 @@
 """Settings of the training."""
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from superionic.stages.base import StageSettings
 
@@ -20,6 +21,30 @@ class LearningRateSchedule(StrEnum):
 
     PLATEAU = "plateau"
     EXPONENTIAL = "exponential"
+
+
+class E0Source(StrEnum):
+    """Where the energies of isolated atoms in the new head come from."""
+
+    ESTIMATED = "estimated"
+    GIVEN = "given"
+    ISOLATED = "isolated"
+
+
+class ReplayLabels(StrEnum):
+    """Who labels the replay structures."""
+
+    FOUNDATION = "foundation"
+    FILE = "file"
+
+
+class ReplaySetName(StrEnum):
+    """Replay sets that MACE downloads, by its own names."""
+
+    MP = "mp"
+    MATPES_PBE = "matpes_pbe"
+    MATPES_R2SCAN = "matpes_r2scan"
+    OMAT = "omat"
 
 
 class LossWeights(StageSettings):
@@ -69,11 +94,48 @@ class TrainingSettings(StageSettings):
     replay_file: str | None = Field(
         None, description="file of replay structures (absolute path, any ASE format); default: the foundation's own set"
     )
+    replay_set: ReplaySetName | None = Field(
+        None, description="replay set of MACE, if it is in MACE's cache (nothing is downloaded); instead of a file"
+    )
+    replay_labels: ReplayLabels = Field(
+        ReplayLabels.FOUNDATION,
+        description="foundation: it labels the replay structures itself; file: energies, forces and stresses in "
+        "replay_file or replay_set are used (they must be of the foundation's level of theory)",
+    )
+    e0s: E0Source | None = Field(
+        None,
+        description="energies of isolated atoms in the new head: estimated, given (e0s_eV), or isolated, which "
+        "computes them at the labels' level (vasp-scan only); default: given if there is e0s_eV, else estimated",
+    )
     e0s_eV: dict[str, float] | None = Field(
-        None, description="energies of isolated atoms at the labels' level of theory, eV; default: estimated"
+        None, description="energies of isolated atoms at the labels' level of theory per element, eV"
     )
     scratch: ScratchSettings = Field(default_factory=ScratchSettings, description="architecture in mode scratch")
     dtype: str = Field("float64", pattern="^float(32|64)$", description="floating point type of the training")
     learning_curve: list[float] = Field(
         default=[], description="fractions of the training set trained besides the whole, for the learning curve"
     )
+
+    @property
+    def e0_source(self) -> E0Source:
+        """Where the E0s come from, with the default filled in."""
+        return self.e0s or (E0Source.ESTIMATED if self.e0s_eV is None else E0Source.GIVEN)
+
+    @model_validator(mode="after")
+    def _e0s_agree(self) -> Self:
+        if self.e0s is E0Source.GIVEN and self.e0s_eV is None:
+            raise ValueError("e0s: given needs the energies: add e0s_eV, e.g. {Li: -0.3, Cl: -0.3}")
+        if self.e0s not in {None, E0Source.GIVEN} and self.e0s_eV is not None:
+            raise ValueError(f"e0s: {self.e0s} and e0s_eV contradict each other; keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _replay_agrees(self) -> Self:
+        if self.replay_set is not None and self.replay_file is not None:
+            raise ValueError("replay_set and replay_file exclude each other; keep one of them")
+        if self.replay_labels is ReplayLabels.FILE and self.replay_set is None and self.replay_file is None:
+            raise ValueError(
+                "replay_labels: file needs labelled structures in replay_file or replay_set; the foundation's own set "
+                "has no labels"
+            )
+        return self

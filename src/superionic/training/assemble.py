@@ -20,8 +20,8 @@ from superionic.stages import TrainingMode
 from superionic.training.dataset import SPLITS, Dataset, LabelledFrame, frames_to_extxyz
 from superionic.training.label_units import unit_suspicions
 from superionic.training.learning_curve import CurvePoint
-from superionic.training.mace_check import ModelFacts
 from superionic.training.mace_command import HEAD
+from superionic.training.mace_evidence import ModelFacts
 from superionic.training.mace_run import TrainingInput, TrainingOutcome
 from superionic.training.metrics import (
     ElementOffsets,
@@ -224,7 +224,7 @@ def effective_values(inputs: TrainingInput, outcome: TrainingOutcome) -> dict[st
         "e0s_rank": outcome.e0s["rank"],
         "e0s_elements": outcome.e0s["n_elements"],
         "replay_source": None if inputs.replay is None else inputs.replay.source,
-        "replay_labels": None if inputs.replay is None else "pseudo-labels of the foundation",
+        "replay_labels": None if evidence.replay is None else evidence.replay["labels"],
         "stop_reason": evidence.stop_reason,
         "mace_complaints": evidence.log.complaints,
         "seconds": outcome.seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from superionic.database.jobs import stage_job
 from superionic.database.live import TRAININGS, LiveDocument
 from superionic.database.reuse import document_key, produce, store_of_job
 from superionic.errors import InputError, InsufficientDataError
+from superionic.labelling.isolated_atom import IsolatedAtomDoc
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
 from superionic.provenance import derived_seed
 from superionic.settings import load_settings
-from superionic.stages import TrainingMode, TrainingSettings
+from superionic.stages import ReplayLabels, TrainingMode, TrainingSettings
 from superionic.training.assemble import (
     curve_point,
     dataset_document,
@@ -30,6 +31,7 @@ from superionic.training.assemble import (
     one_level_of_theory,
 )
 from superionic.training.dataset import SPLITS, LabelledFrame, build_dataset, frames_from_extxyz, nested_subset
+from superionic.training.e0s import chosen_e0s
 from superionic.training.learning_curve import order_points
 from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
 from superionic.training.mace_command import TrainingRequest
@@ -37,12 +39,12 @@ from superionic.training.mace_run import TrainingInput, TrainingOutcome, run_tra
 from superionic.training.metrics import errors_between
 from superionic.training.preflight import Problems, TrainingPlan, check_plan
 from superionic.training.progress import OnProgress, Phase, TrainingProgress
-from superionic.training.replay import ReplaySet, make_replay, shipped_replay_file
+from superionic.training.replay import ReplaySet, mace_replay_file, make_replay, shipped_replay_file
 from superionic.training.schemas import DatasetDoc, LearningCurveDoc, LearningPoint, ModelDoc
 from superionic.training.training_folder import TrainingFolder, remove_old
 
 DATASET_SETTINGS = {"valid_fraction", "test_fraction", "batch_size"}
-NOT_OF_THE_TRAINING = {"learning_curve", "valid_fraction", "test_fraction", "replay_file"}
+NOT_OF_THE_TRAINING = {"learning_curve", "valid_fraction", "test_fraction", "replay_file", "replay_set"}
 """Settings that enter the key of a model through its data set or its replay file, or not at all."""
 
 
@@ -140,13 +142,15 @@ class FineTuneMaker(Maker):
     device: str = "cpu"
 
     @stage_job(models=["model_blob", "parity_foundation", "parity_tuned"], output_schema=ModelDoc)
-    def make(self, dataset: DatasetDoc) -> ModelDoc:
+    def make(self, dataset: DatasetDoc, isolated_atoms: list[IsolatedAtomDoc] | None = None) -> ModelDoc:
         """Train, check and evaluate one model.
 
         Parameters
         ----------
         dataset : DatasetDoc
             Labelled structures.
+        isolated_atoms : list of IsolatedAtomDoc, optional
+            Isolated atoms at the level of the labels, for ``settings.e0s: isolated``.
 
         Returns
         -------
@@ -164,11 +168,30 @@ class FineTuneMaker(Maker):
         UntrustedModelError
             If the foundation is a file that nobody has trusted.
         """
+        return self.train(dataset, isolated_atoms)
+
+    def train(
+        self,
+        dataset: DatasetDoc,
+        isolated_atoms: list[IsolatedAtomDoc] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> ModelDoc:
+        """Train as :meth:`make` does, in this process and not as a job.
+
+        Parameters
+        ----------
+        dataset, isolated_atoms
+            As for :meth:`make`.
+        on_progress : callable, optional
+            Called about twice a second with a :class:`~superionic.training.progress.TrainingProgress`; default: a
+            document in the job's database.
+        """
         foundation, replay_file = self._foundation(), self._replay_file()
+        e0s_eV = chosen_e0s(self.settings, dataset, isolated_atoms)
         model = produce(
             ModelDoc,
-            lambda: self._train(dataset, foundation, replay_file),
-            parents=[dataset],
+            lambda: self._train(dataset, foundation, replay_file, e0s_eV, on_progress),
+            parents=[dataset, *(isolated_atoms or [])],
             settings=self._identity(foundation, replay_file),
             spec_key=dataset.spec_key,
             device=self.device,
@@ -210,10 +233,12 @@ class FineTuneMaker(Maker):
         )
 
     def _identity(self, foundation: PotentialRef | None, replay_file: Path | None) -> dict[str, Any]:
+        from superionic.potentials.registry import file_sha256
+
         return {
             "settings": self.settings.model_dump(exclude=NOT_OF_THE_TRAINING),
             "foundation": None if foundation is None else [foundation.sha256, foundation.head],
-            "replay": None if replay_file is None else _sha256(replay_file),
+            "replay": None if replay_file is None else file_sha256(replay_file),
             "seed": self.seed,
             "train_fraction": self.train_fraction,
         }
@@ -228,6 +253,8 @@ class FineTuneMaker(Maker):
     def _replay_file(self) -> Path | None:
         if self.settings.mode is not TrainingMode.MULTIHEAD:
             return None
+        if self.settings.replay_set is not None:
+            return mace_replay_file(self.settings.replay_set)
         if self.settings.replay_file is None:
             return shipped_replay_file(self.foundation)
         file = Path(self.settings.replay_file).expanduser()
@@ -235,15 +262,22 @@ class FineTuneMaker(Maker):
             raise InputError(f"training.replay_file {file} does not exist; give the absolute path of a structure file")
         return file
 
-    def _train(self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None) -> ModelDoc:
+    def _train(
+        self,
+        dataset: DatasetDoc,
+        foundation: PotentialRef | None,
+        replay_file: Path | None,
+        e0s_eV: dict[str, float] | None,
+        on_progress: OnProgress | None,
+    ) -> ModelDoc:
         problems = Problems()
-        inputs = self._inputs(dataset, foundation, replay_file, problems)
+        inputs = replace(self._inputs(dataset, foundation, replay_file, problems), e0s_eV=e0s_eV)
         notes = check_plan(self._plan(inputs, foundation), problems)
         root = load_settings().training_root
         remove_old(root)
         # found again by its content: a killed training goes on, and a second worker waits for the first
         folder = TrainingFolder(root / training_identity(inputs))
-        outcome = run_training(inputs, folder.path, self._live(dataset, folder.path), wait=True)
+        outcome = run_training(inputs, folder.path, on_progress or self._live(dataset, folder.path), wait=True)
         verify(inputs, outcome, folder.path)
         folder.lighten()
         model = model_document(dataset, inputs, outcome, foundation, self.train_fraction)
@@ -306,7 +340,8 @@ class FineTuneMaker(Maker):
         if self.settings.mode is not TrainingMode.MULTIHEAD:
             return None
         seed = derived_seed(self.seed, "training", "replay")
-        return make_replay(replay_file, training, self.settings.replay_structures, seed)
+        labelled = self.settings.replay_labels is ReplayLabels.FILE
+        return make_replay(replay_file, training, self.settings.replay_structures, seed, labelled=labelled)
 
     def _model_file(self, foundation: PotentialRef) -> Path:
         from superionic.potentials.registry import foundation_path

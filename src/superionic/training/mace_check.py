@@ -7,146 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from superionic.errors import TrainingCheckError
 from superionic.stages import LearningRateSchedule, TrainingMode
 from superionic.training.mace_command import HEAD, HUBER_DELTA, REPLAY_HEAD, TrainingRequest
+from superionic.training.mace_evidence import RELATIVE, Evidence, Findings, ModelFacts
 from superionic.training.mace_log import CHECKED_LABELS, MaceLog, ValidationRecord
+from superionic.training.mace_start import REPLAY_TOLERANCE, check_start
 from superionic.training.metrics import Errors, Evaluation, errors_between
 
-RELATIVE = 1e-6
 E0_TOLERANCE_eV = {"float32": 1e-3, "float64": 1e-6}
 """Absolute, for E0s of up to some 1e4 eV in the precision of the model."""
-REPLAY_TOLERANCE = {"float32": (0.5, 1.0, 0.05), "float64": (0.01, 0.01, 0.001)}
-"""Errors of the replay head before training, meV/atom, meV/A, meV/A^3: it must reproduce its own pseudo-labels."""
 REPRODUCTION = 0.02
 REPRODUCTION_FLOOR = 0.05
-OFFSET_LIMIT_meV_per_atom = 1000.0
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What a saved model file says about itself.
-
-    Attributes
-    ----------
-    heads : list of str
-        Heads in the order of the file.
-    atomic_numbers : list of int
-        Elements that the model knows.
-    e0s_eV : dict
-        E0 per head and atomic number, eV.
-    r_max_A : float
-        Radial cutoff, A.
-    dtype : str
-        Floating point type of the weights.
-    n_parameters : int
-        Number of weights.
-    finite : bool
-        Whether all weights are finite.
-    architecture : dict
-        ``channels``, ``layers``, ``max_L``, ``max_ell``, ``correlation`` and ``hidden_irreps``.
-    """
-
-    heads: list[str]
-    atomic_numbers: list[int]
-    e0s_eV: dict[str, dict[int, float]]
-    r_max_A: float
-    dtype: str
-    n_parameters: int
-    finite: bool
-    architecture: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> ModelFacts:
-        """Facts from JSON, in which all keys are text."""
-        e0s = {head: {int(z): float(e) for z, e in row.items()} for head, row in plain["e0s_eV"].items()}
-        return cls(**{**plain, "e0s_eV": e0s})
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All that is known about a finished training.
-
-    Attributes
-    ----------
-    effective : mapping
-        Hyper-parameters in the objects of the training loop.
-    stop_reason : str
-        ``patience`` or ``max_epochs``.
-    log : MaceLog
-        MACE's log of the process that finished the training.
-    history : sequence of ValidationRecord
-        MACE's results.
-    model : ModelFacts
-        The saved model, read back.
-    e0s_eV : mapping
-        E0s that the new head was to get, per atomic number.
-    foundation : ModelFacts, optional
-        The foundation.
-    foundation_head : str
-        Head of the foundation that was tuned.
-    earlier_logs : sequence of MaceLog
-        Logs of processes that were killed while they trained.
-    batches : mapping
-        Batches per epoch in the results.
-    start_epochs : sequence of int
-        Epoch at which each process began.
-    first_trained : int or None
-        First epoch of which the last process trained a batch; None if there was nothing left to train.
-    """
-
-    effective: Mapping[str, Any]
-    stop_reason: str
-    log: MaceLog
-    history: Sequence[ValidationRecord]
-    model: ModelFacts
-    e0s_eV: Mapping[int, float]
-    foundation: ModelFacts | None = None
-    foundation_head: str = ""
-    earlier_logs: Sequence[MaceLog] = ()
-    batches: Mapping[int, int] = field(default_factory=dict)
-    start_epochs: Sequence[int] = (0,)
-    first_trained: int | None = None
-
-
-@dataclass
-class Findings:
-    """Differences between request and result, in words."""
-
-    differences: list[str] = field(default_factory=list)
-
-    def equal(self, what: str, asked: object, found: object) -> None:
-        """Note a difference of values that must be the same."""
-        if asked != found:
-            self.differences.append(f"{what}: asked {asked}, found {found}")
-
-    def close(self, what: str, asked: float, found: float | None, tolerance: float = 0.0) -> None:
-        """Note a difference of numbers beyond rounding or a tolerance."""
-        if found is None or not math.isclose(asked, found, rel_tol=RELATIVE, abs_tol=tolerance):
-            self.differences.append(f"{what}: asked {asked:g}, found {'nothing' if found is None else f'{found:.10g}'}")
-
-    def true(self, condition: bool, message: str) -> None:
-        """Note a condition that does not hold."""
-        if not condition:
-            self.differences.append(message)
-
-    def refuse(self, subject: str, folder: Path) -> None:
-        """Raise if anything was noted.
-
-        Raises
-        ------
-        TrainingCheckError
-            Naming every difference.
-        """
-        if self.differences:
-            raise TrainingCheckError(
-                f"{subject} is refused, because it is not what was asked for: {'; '.join(self.differences)}. "
-                f"Look into the log of the training in {folder}, and at the settings under `training:`"
-            )
 
 
 def check_training(request: TrainingRequest, evidence: Evidence, folder: Path) -> None:
@@ -174,7 +48,7 @@ def check_training(request: TrainingRequest, evidence: Evidence, folder: Path) -
         _check_data_log(findings, request, log)
     _check_model(findings, request, evidence)
     _check_epochs(findings, request, evidence)
-    _check_start(findings, request, evidence)
+    check_start(findings, request, evidence)
     findings.refuse("the trained model", folder)
 
 
@@ -306,30 +180,6 @@ def _check_processes(findings: Findings, request: TrainingRequest, evidence: Evi
         findings.equal("first epoch of the last process", evidence.start_epochs[-1], evidence.first_trained)
     else:
         findings.equal("epochs that the last process found finished", evidence.start_epochs[-1], n_epochs)
-
-
-def _check_start(findings: Findings, request: TrainingRequest, evidence: Evidence) -> None:
-    start = {record.head: record for record in evidence.history if record.epoch < 0}
-    for head in request.heads:
-        findings.true(head in start, f"the results hold no initial errors of head {head}")
-    if REPLAY_HEAD in start and REPLAY_HEAD in request.heads:
-        found = start[REPLAY_HEAD]
-        limits = REPLAY_TOLERANCE[request.settings.dtype]
-        values = (found.energy_rmse_meV_per_atom, found.force_rmse_meV_per_A, found.stress_rmse_meV_per_A3)
-        units = ("meV/atom", "meV/A", "meV/A^3")
-        for value, limit, unit in zip(values, limits, units, strict=True):
-            findings.true(
-                value <= limit,
-                f"pseudo-labels: before training the replay head misses its own labels by {value:g} {unit} "
-                f"(at most {limit:g}), so they are not the foundation's or its weights were not loaded",
-            )
-    if HEAD in start and evidence.foundation is not None:
-        offset = start[HEAD].energy_rmse_meV_per_atom
-        findings.true(
-            offset <= OFFSET_LIMIT_meV_per_atom,
-            f"E0s: the new head starts {offset:g} meV/atom off its labels, so its E0s do not belong to their level "
-            "of theory",
-        )
 
 
 def check_saved_weights(history: Sequence[ValidationRecord], best_epoch: int, found: Errors, folder: Path) -> None:

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,13 @@ from ase.io import read
 from superionic.errors import SuperionicError
 from superionic.potentials.process import set_up_process
 from superionic.potentials.registry import file_sha256, require_trusted
+from superionic.stages import E0Source, ReplayLabels
 from superionic.training import mace_command as names
 from superionic.training.checkpoints import write_whole
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
 from superionic.training.mace_model import evaluate, foundation_head, load_model, read_facts, write_single_head
 from superionic.training.mace_patches import Observed, patched_mace
-from superionic.training.metrics import Evaluation, fit_element_offsets
+from superionic.training.metrics import Evaluation, errors_between, fit_element_offsets
 from superionic.training.standing import DivergedError
 
 JOB_FILE, OUTCOME_FILE, EVALUATIONS_FILE = "job.json", "outcome.json", "evaluations.npz"
@@ -63,6 +64,10 @@ class ChildJob:
         Head to be made, and head of the foundation that is tuned (None: its only one).
     e0s_eV : dict
         Isolated atoms per atomic number (as text), or None to estimate them.
+    e0_source : str
+        Where they come from.
+    replay_labels : str
+        ``foundation`` if the foundation labels the replay structures, ``file`` if they have labels.
     """
 
     argv: list[str]
@@ -73,6 +78,8 @@ class ChildJob:
     head: str
     foundation_head: str | None
     e0s_eV: dict[str, float] | None
+    e0_source: str = E0Source.ESTIMATED.value
+    replay_labels: str = ReplayLabels.FOUNDATION.value
 
 
 class Workplace:
@@ -106,15 +113,27 @@ class Workplace:
             head = foundation_head(model, self.job.foundation_head)
             for split, atoms in self.structures.items():
                 self.evaluations[f"foundation_{split}"] = evaluate(model, atoms, head, "float64", EVALUATION_BATCH)
-            for file in (names.REPLAY_TRAIN_FILE, names.REPLAY_VALID_FILE):
-                if Path(file).exists():
-                    self._label_replay(model, head, file)
+            if Path(names.REPLAY_TRAIN_FILE).exists():
+                self._replay(model, head)
             facts = read_facts(Path(names.FOUNDATION_FILE))
             self.outcome["foundation"] = asdict(facts)
             self.outcome["foundation_head"] = head
             self._write_e0s(facts.e0s_eV[head])
         else:
             self._write_e0s({})
+
+    def _replay(self, model: Any, head: str) -> None:  # noqa: ANN401
+        """Label the replay structures, unless they have labels, and see how far the foundation is from the labels."""
+        if self.job.replay_labels == ReplayLabels.FOUNDATION:
+            for file in (names.REPLAY_TRAIN_FILE, names.REPLAY_VALID_FILE):
+                self._label_replay(model, head, file)
+        valid = _read(names.REPLAY_VALID_FILE)
+        found = evaluate(model, valid, head, "float64", EVALUATION_BATCH)
+        self.evaluations["foundation_replay"] = found
+        self.outcome["replay"] = {
+            "labels": self.job.replay_labels,
+            "foundation_errors": asdict(errors_between(_labels(valid), found)),
+        }
 
     def _label_replay(self, model: Any, head: str, file: str) -> None:  # noqa: ANN401
         atoms = _read(file)
@@ -124,8 +143,6 @@ class Workplace:
             image.info |= {ENERGY_KEY: float(label.energies_eV[0]), STRESS_KEY: label.stresses_eV_per_A3[0]}
             image.arrays[FORCES_KEY] = label.forces_eV_per_A
         write_whole(Path(file), structures_to_extxyz(atoms).encode())
-        if file == names.REPLAY_VALID_FILE:
-            self.evaluations["foundation_replay"] = labels
 
     def _write_e0s(self, foundation_e0s: dict[int, float]) -> None:
         numbers = [atoms.numbers for atoms in self.structures["train"]]
@@ -139,7 +156,7 @@ class Workplace:
             e0s |= {z: foundation_e0s.get(z, 0.0) + offset for z, offset in offsets.eV_per_atom.items()}
         Path(names.E0S_FILE).write_text(json.dumps({str(z): e0s[z] for z in sorted(e0s)}), encoding="utf-8")
         self.outcome["e0s"] = {
-            "source": "given" if self.job.e0s_eV is not None else "estimated",
+            "source": E0Source.ESTIMATED.value if self.job.e0s_eV is None else self.job.e0_source,
             "eV": {str(z): e0s[z] for z in sorted(e0s)},
             "rank": offsets.rank,
             "n_elements": len(offsets.eV_per_atom),
@@ -237,6 +254,15 @@ def _end_with_parent(parent_pid: int) -> None:
     while os.getppid() == parent_pid:
         time.sleep(WATCH_INTERVAL_S)
     os._exit(EXIT_ORPHANED)
+
+
+def _labels(structures: Sequence[Atoms]) -> Evaluation:
+    return Evaluation(
+        energies_eV=np.array([atoms.info[ENERGY_KEY] for atoms in structures]),
+        forces_eV_per_A=np.concatenate([atoms.arrays[FORCES_KEY] for atoms in structures]),
+        stresses_eV_per_A3=np.array([atoms.info[STRESS_KEY] for atoms in structures]).reshape(-1, 3, 3),
+        n_atoms=np.array([len(atoms) for atoms in structures]),
+    )
 
 
 def _read(file: str) -> list[Atoms]:

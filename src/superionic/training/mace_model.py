@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from superionic.errors import InputError
-from superionic.training.mace_check import ModelFacts
+from superionic.training.mace_evidence import ModelFacts
 from superionic.training.metrics import Evaluation
 
 DEFAULT_HEAD = "Default"

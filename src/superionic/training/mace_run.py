@@ -9,13 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ase import Atoms
-from ase.data import atomic_numbers
 
 from superionic.errors import InputError, TrainingCheckError
 from superionic.provenance import content_key
@@ -23,8 +22,9 @@ from superionic.stages import TrainingMode, TrainingSettings
 from superionic.training import mace_command as names
 from superionic.training.checkpoints import digest
 from superionic.training.dataset import LabelledFrame, frames_to_extxyz, structures_to_extxyz
-from superionic.training.mace_check import Evidence, ModelFacts
+from superionic.training.e0s import by_number
 from superionic.training.mace_command import TrainingRequest, mace_arguments
+from superionic.training.mace_evidence import Evidence, ModelFacts
 from superionic.training.mace_log import count_batches, parse_logs, parse_results
 from superionic.training.mace_main import (
     EVALUATIONS_FILE,
@@ -67,6 +67,8 @@ class TrainingInput:
         Model file to start from; the caller has checked that it can be trusted.
     foundation_head : str, optional
         Its head, if it has several.
+    e0s_eV : dict, optional
+        Energies of isolated atoms that were computed for this training, per symbol, eV; default: those of the settings.
     """
 
     request: TrainingRequest
@@ -76,6 +78,7 @@ class TrainingInput:
     replay: ReplaySet | None = None
     foundation: Path | None = None
     foundation_head: str | None = None
+    e0s_eV: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,7 @@ def training_identity(inputs: TrainingInput) -> str:
             "structures": [digest(text.encode()) for text in structures],
             "foundation": None if inputs.foundation is None else digest(inputs.foundation.read_bytes()),
             "foundation_head": inputs.foundation_head,
+            "e0s_eV": inputs.e0s_eV,
         }
     )
 
@@ -232,7 +236,9 @@ def write_job(inputs: TrainingInput, folder: Path, command: list[str]) -> None:
         parent_pid=os.getpid(),
         head=names.HEAD,
         foundation_head=inputs.foundation_head,
-        e0s_eV=isolated_atoms(request.settings.e0s_eV, inputs.train),
+        e0s_eV=by_number(inputs.e0s_eV or request.settings.e0s_eV, inputs.train),
+        e0_source=request.settings.e0_source.value,
+        replay_labels=request.settings.replay_labels.value,
     )
     (folder / JOB_FILE).write_text(json.dumps(asdict(job)), encoding="utf-8")
     for left_over in (FAILURE_FILE, PHASE_FILE):
@@ -241,27 +247,6 @@ def write_job(inputs: TrainingInput, folder: Path, command: list[str]) -> None:
 
 def _write_structures(path: Path, structures: Sequence[Atoms]) -> None:
     path.write_text(structures_to_extxyz(structures), encoding="utf-8")
-
-
-def isolated_atoms(e0s_eV: Mapping[str, float] | None, train: Sequence[LabelledFrame]) -> dict[str, float] | None:
-    """Given energies of isolated atoms by atomic number, or None if they are to be estimated.
-
-    Raises
-    ------
-    InputError
-        If a symbol is no element, or an element of the training set is missing.
-    """
-    if e0s_eV is None:
-        return None
-    unknown = sorted(set(e0s_eV) - set(atomic_numbers))
-    if unknown:
-        raise InputError(f"training.e0s_eV names {', '.join(unknown)}, which is no element; use symbols such as Li")
-    missing = sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()} - set(e0s_eV))
-    if missing:
-        raise InputError(
-            f"training.e0s_eV lacks {', '.join(missing)}; give all elements of the data set, or none at all"
-        )
-    return {str(atomic_numbers[symbol]): float(energy) for symbol, energy in e0s_eV.items()}
 
 
 def run_child(folder: Path, request: TrainingRequest, lock: int, on_poll: Callable[[], None]) -> int:
@@ -365,6 +350,8 @@ def read_outcome(folder: Path, command: list[str], seed: int) -> TrainingOutcome
         e0s_eV={int(z): float(e) for z, e in outcome["e0s"]["eV"].items()},
         foundation=None if foundation is None else ModelFacts.from_plain(foundation),
         foundation_head=outcome.get("foundation_head", ""),
+        e0_source=outcome["e0s"]["source"],
+        replay=outcome.get("replay"),
     )
     return TrainingOutcome(
         command=command,

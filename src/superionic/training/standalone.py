@@ -188,7 +188,7 @@ def train_into(
     if found is not None:
         return FineTuned(found, output, reused=True)
     output.mkdir(parents=True, exist_ok=True)
-    model: ModelDoc = FineTuneMaker.make.original(maker, dataset)
+    model = maker.train(dataset, on_progress=on_progress)
     model = model.model_copy(update={"warnings": list(dict.fromkeys([*prepared.notes, *model.warnings]))})
     write_dataset(dataset, output / DATA_FILE)
     write_trained(model, output)
