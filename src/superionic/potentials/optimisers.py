@@ -41,12 +41,12 @@ class CellFilter(FrechetCellFilter):
         """Coordinates: positions in the undeformed cell (A), and the scaled logarithm of the deformation."""
         return self._coordinates.copy()
 
-    def set_positions(self, positions: FloatArray, **_kwargs: Any) -> None:  # noqa: ANN401 (ASE's signature)
+    def set_positions(self, new: FloatArray, **_kwargs: Any) -> None:  # type: ignore[override]  # noqa: ANN401
         """Deform the cell and move the atoms."""
-        self._coordinates = positions.copy()
-        deformation = expm(positions[-3:] / self.exp_cell_factor)
+        self._coordinates = new.copy()
+        deformation = expm(new[-3:] / self.exp_cell_factor)
         self.atoms.set_cell(self._start_cell_A @ deformation.T)
-        self.atoms.set_positions(positions[:-3] @ deformation.T)
+        self.atoms.set_positions(new[:-3] @ deformation.T)
 
     def get_forces(self, **options: Any) -> FloatArray:  # noqa: ANN401 (ASE's signature)
         """Negative derivative of the energy with respect to the coordinates, eV/A and eV per scaled logarithm."""
