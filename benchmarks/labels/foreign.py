@@ -28,7 +28,7 @@ from superionic.units import GPA_PER_EV_PER_A3
 
 NEW, VALID, REPLAY_VALID = 50, 10, 12
 HALIDES = {"Li", "In", "Y", "Br", "Cl"}
-DTYPE, EVALUATED_AT_ONCE = "float32", 16
+DTYPE = "float32", 16
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ def foundation_errors(material: Material) -> dict[str, float]:
     model = load_model(foundation_path(FOUNDATION), DTYPE, "cpu")
     head, sets = heads_of(model)[0], material.sets
     trained, tested = ([frame.atoms for frame in part] for part in (sets.train, sets.test))
-    before = evaluate(model, trained, head, DTYPE, EVALUATED_AT_ONCE)
+    before = evaluate(model, trained, head, DTYPE)
     offsets = fit_element_offsets(
         [atoms.numbers for atoms in trained], labels_of(sets.train).energies_eV - before.energies_eV
     )
     shifts = offsets.energies_of([atoms.numbers for atoms in tested])
-    test = evaluate(model, tested, head, DTYPE, EVALUATED_AT_ONCE).shifted(shifts)
+    test = evaluate(model, tested, head, DTYPE).shifted(shifts)
     return _test_errors(material, test) | _old_errors(material, model, head, "old_head")
 
 
@@ -136,8 +136,6 @@ def _old_errors(material: Material, model: Any, head: str, kind: str) -> dict[st
     old = material.old
     pairs = {"replay": (old.replay.valid, old.replay_labels), "foreign": (old.foreign, old.foreign_labels)}
     return {
-        f"{name}_force_{kind}": errors_between(
-            labels, evaluate(model, structures, head, DTYPE, EVALUATED_AT_ONCE)
-        ).force_rmse_meV_per_A
+        f"{name}_force_{kind}": errors_between(labels, evaluate(model, structures, head, DTYPE)).force_rmse_meV_per_A
         for name, (structures, labels) in pairs.items()
     }

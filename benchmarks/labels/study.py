@@ -41,7 +41,6 @@ RATE = 0.01
 PASSES = {TrainingMode.MULTIHEAD: 2000, TrainingMode.NAIVE: 2000, TrainingMode.SCRATCH: 4000}
 """Structures shown in one training at least, replay included; scratch gets twice the work."""
 EPOCHS = {TrainingMode.MULTIHEAD: (12, 35), TrainingMode.NAIVE: (12, 60), TrainingMode.SCRATCH: (20, 120)}
-EVALUATED_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class Study:
             self.result(member)
         pool = [frame.atoms for frame in self.parts.pool]
         models = [load_model(self.folder / f"{member.name}.model", "float32", "cpu") for member in members]
-        found = [evaluate(model, pool, foundation_head(model, None), "float32", EVALUATED_AT_ONCE) for model in models]
+        found = [evaluate(model, pool, foundation_head(model, None), "float32") for model in models]
         disagreement = committee_disagreement(found).forces_meV_per_A
         disagreement[labelled] = -1.0
         wanted = run.n_labels - before
@@ -148,9 +147,7 @@ class Study:
 
     def _errors(self, sets: Sets, outcome: TrainingOutcome, file: Path) -> dict[str, Any]:
         model, test = load_model(file, "float32", "cpu"), self.parts.test
-        predicted = evaluate(
-            model, [frame.atoms for frame in test], foundation_head(model, None), "float32", EVALUATED_AT_ONCE
-        )
+        predicted = evaluate(model, [frame.atoms for frame in test], foundation_head(model, None), "float32")
         found: dict[str, Any] = {
             "test": asdict(errors_between(labels_of(test), predicted)),
             "valid": asdict(errors_between(labels_of(sets.valid), outcome.evaluations["tuned_valid"])),

@@ -8,7 +8,7 @@ from ase.calculators.emt import EMT
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from superionic.errors import CalculationError
-from superionic.potentials import relax as relax_module
+from superionic.potentials import optimisers
 from superionic.potentials.jobs import relax_all, relaxation_warnings
 from superionic.potentials.relax import relax
 from superionic.stages import RelaxSettings
@@ -45,7 +45,7 @@ def copper(scale=1.0, noise=0.0):
 
 @pytest.mark.parametrize("max_atoms", [200, 1], ids=["quasi-newton", "fire"])
 def test_strained_copper_returns_to_its_lattice(monkeypatch, max_atoms):
-    monkeypatch.setattr(relax_module, "QUASI_NEWTON_MAX_ATOMS", max_atoms)
+    monkeypatch.setattr(optimisers, "QUASI_NEWTON_MAX_ATOMS", max_atoms)
     start = copper(1.04, 0.1)
     result = relax(start, EMT(), SETTINGS)
     assert result.converged

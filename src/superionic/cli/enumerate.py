@@ -15,6 +15,10 @@ from superionic.cli.task_progress import TaskProgress
 from superionic.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymatgen.core import Structure
+
     from superionic.ordering.export import OrderingRow
     from superionic.ordering.hierarchy import EnergyFunction
     from superionic.ordering.result import OrderingSet
@@ -240,10 +244,19 @@ def _run(
 def _static_energies(potential: str) -> EnergyFunction:
     """Energies of unrelaxed structures with a potential of the registry."""
     from superionic.potentials.registry import foundation_ref, load_calculator
-    from superionic.potentials.static import static_energy
+    from superionic.potentials.static import static_energies
 
     calculator = load_calculator(foundation_ref(potential))
-    return lambda structures: [static_energy(structure, calculator) for structure in structures]
+
+    def energies(structures: Sequence[Structure]) -> list[float]:
+        found: list[float] = []
+        for outcome in static_energies(structures, calculator):
+            if isinstance(outcome, Exception):
+                raise outcome
+            found.append(outcome)
+        return found
+
+    return energies
 
 
 def _write_overview(output: Path, header: dict[str, Any], summaries: list[dict[str, Any]]) -> None:

@@ -68,7 +68,6 @@ def train(
     Examples: superionic train labels.extxyz -o tuned;
     superionic train aimd.extxyz --foundation superionic-mini --energy-key energy --forces-key forces --no-stress
     """
-    from superionic.cli.training_progress import training_progress
     from superionic.settings import load_settings
     from superionic.training.jobs import FineTuneMaker
     from superionic.training.labelled_file import LabelKeys

@@ -11,6 +11,8 @@ This module imports torch and is itself imported only where torch is needed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -118,6 +120,25 @@ def install(model: Any) -> bool:  # noqa: ANN401 (torch module)
         block.conv_tp = new
         block.conv_fusion = True  # MACE's own switch: the convolution also sums over the edges
     return True
+
+
+@contextmanager
+def restored(model: Any) -> Iterator[None]:  # noqa: ANN401 (torch module)
+    """Give a model its own convolutions back after the block, so that it can be trained or saved.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A MACE model, for whose convolutions :func:`install` may be called inside the block.
+    """
+    before = [(block, block.conv_tp, hasattr(block, "conv_fusion")) for block in model.interactions]
+    try:
+        yield
+    finally:
+        for block, convolution, fused in before:
+            block.conv_tp = convolution
+            if not fused and hasattr(block, "conv_fusion"):
+                del block.conv_fusion
 
 
 def _replacement(block: Any) -> PaddedConvolution | None:  # noqa: ANN401

@@ -83,7 +83,7 @@ def evaluate_many(
         raised.
     """
     if not isinstance(calculator, LightMACECalculator):
-        return [_guarded(_evaluate_one, atoms, calculator, stress) for atoms in structures]
+        return [guarded(_evaluate_one, atoms, calculator, stress) for atoms in structures]
 
     def compute(group: _Group) -> list[PointResult | Exception]:
         out = calculator.evaluate(group.structures, group.edges, compute_stress=stress)
@@ -114,7 +114,7 @@ def energies_many(
         In the order of `structures`; exceptions as for :func:`evaluate_many`.
     """
     if not isinstance(calculator, LightMACECalculator):
-        return [_guarded(_energy_of_one, atoms, calculator) for atoms in structures]
+        return [guarded(_energy_of_one, atoms, calculator) for atoms in structures]
 
     def compute(group: _Group) -> list[float | Exception]:
         energies = calculator.energies_of(group.structures, group.edges)
@@ -166,6 +166,14 @@ def features_many(
         if isinstance(outcome, Exception):
             raise outcome
     return [outcome for outcome in found if not isinstance(outcome, Exception)]
+
+
+def guarded(function: Callable[..., Result], *arguments: Any) -> Result | Exception:  # noqa: ANN401
+    """Result of a function, or the exception if it fails in one of the ways of `FAULTS`."""
+    try:
+        return function(*arguments)
+    except FAULTS as error:
+        return error
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,13 +297,6 @@ def _affordable_edges(calculator: LightMACECalculator) -> int:
 
     free_bytes, _ = torch.cuda.mem_get_info(calculator.device)
     return max(1, int(GPU_MEMORY_SHARE * free_bytes / calculator.bytes_per_edge))
-
-
-def _guarded(function: Callable[..., Result], *arguments: Any) -> Result | Exception:  # noqa: ANN401
-    try:
-        return function(*arguments)
-    except FAULTS as error:
-        return error
 
 
 def _evaluate_one(atoms: Atoms, calculator: Any, stress: bool) -> PointResult:  # noqa: ANN401

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from superionic.errors import InputError
 from superionic.potentials.atoms import to_atoms
+from superionic.potentials.batch import features_many
 
 DECIMALS = 6
 """Descriptors are kept to this precision, far below any difference that matters to a selection."""
@@ -26,7 +26,7 @@ def pooled_descriptor(structure: Structure, calculator: Any) -> NDArray[np.float
     structure : Structure
         An ordered structure.
     calculator : LightMACECalculator
-        A potential with ``invariant_features(atoms)``.
+        A potential with atomic features.
 
     Returns
     -------
@@ -38,20 +38,31 @@ def pooled_descriptor(structure: Structure, calculator: Any) -> NDArray[np.float
     InputError
         If the potential offers no atomic features.
     """
-    if not hasattr(calculator, "invariant_features"):
-        raise InputError(f"{type(calculator).__name__} has no atomic features; use a MACE potential for screening")
-    atoms = to_atoms(structure)
-    features = calculator.invariant_features(atoms)
-    symbols = np.asarray(atoms.get_chemical_symbols())
-    return np.concatenate([features[symbols == symbol].mean(axis=0) for symbol in sorted(set(symbols.tolist()))])
+    (pooled,) = _pooled([structure], calculator)
+    return pooled
 
 
 def descriptor_matrix(structures: Sequence[Structure], calculator: Any) -> NDArray[np.float64]:  # noqa: ANN401
-    """Pooled descriptors of several structures of one set of elements.
+    """Pooled descriptors of several structures of one set of elements, computed in batches.
+
+    Parameters
+    ----------
+    structures, calculator
+        As for :func:`pooled_descriptor`.
 
     Returns
     -------
     numpy.ndarray, (n_structures, n_elements * n_features)
         One row per structure, rounded to six decimals.
     """
-    return np.round([pooled_descriptor(structure, calculator) for structure in structures], DECIMALS)
+    return np.round(_pooled(structures, calculator), DECIMALS)
+
+
+def _pooled(structures: Sequence[Structure], calculator: Any) -> list[NDArray[np.float64]]:  # noqa: ANN401
+    pooled = []
+    atoms = [to_atoms(structure) for structure in structures]
+    for image, features in zip(atoms, features_many(atoms, calculator), strict=True):
+        symbols = np.asarray(image.get_chemical_symbols())
+        means = [features[symbols == symbol].mean(axis=0) for symbol in sorted(set(symbols.tolist()))]
+        pooled.append(np.concatenate(means))
+    return pooled

@@ -11,15 +11,12 @@ from pymatgen.core import Structure
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
-from superionic.errors import CalculationError, InsufficientDataError
+from superionic.errors import InsufficientDataError
 from superionic.potentials.descriptors import descriptor_matrix
 from superionic.potentials.registry import check_elements, foundation_ref, load_calculator
-from superionic.potentials.relax import relax
+from superionic.potentials.relax import Relaxation, relax_many
 from superionic.potentials.schemas import Failure, PotentialRef, RelaxedStructure, ScreeningDoc
 from superionic.stages import RelaxSettings, ScreeningSettings
-
-FAULTS = (CalculationError, ArithmeticError, ValueError, RuntimeError)
-"""What a potential or an optimiser raises when it fails on one structure; programming errors are not among them."""
 
 
 @dataclass
@@ -95,7 +92,7 @@ def relax_all(
     calculator: Any,  # noqa: ANN401 (any ASE calculator)
     settings: RelaxSettings,
 ) -> tuple[list[RelaxedStructure], list[Failure]]:
-    """Relax several structures; one that fails is listed and left out.
+    """Relax several structures at once; one that fails is listed and left out.
 
     Returns
     -------
@@ -106,13 +103,18 @@ def relax_all(
     """
     relaxed: list[RelaxedStructure] = []
     failures: list[Failure] = []
-    for index, structure in enumerate(structures):
-        try:
-            relaxed.append(_relax_one(index, structure, calculator, settings))
-        except FAULTS as error:
-            failures.append(Failure(item=f"structure {index}", cause=f"{type(error).__name__}: {error}"))
+    for index, outcome in enumerate(relax_many(structures, calculator, settings)):
+        if isinstance(outcome, Exception):
+            failures.append(failure(index, outcome))
+        else:
+            relaxed.append(_relaxed_structure(index, outcome))
     relaxed.sort(key=lambda item: (item.energy_eV_per_atom, item.source_index))
     return relaxed, failures
+
+
+def failure(index: int, error: Exception) -> Failure:
+    """Entry for a structure that failed."""
+    return Failure(item=f"structure {index}", cause=f"{type(error).__name__}: {error}")
 
 
 def relaxation_warnings(relaxed: Sequence[RelaxedStructure], failures: Sequence[Failure]) -> list[str]:
@@ -123,13 +125,12 @@ def relaxation_warnings(relaxed: Sequence[RelaxedStructure], failures: Sequence[
     return notes + [f"{len(failures)} of {total} relaxations failed"] * bool(failures)
 
 
-def _relax_one(index: int, structure: Structure, calculator: Any, settings: RelaxSettings) -> RelaxedStructure:  # noqa: ANN401
-    result = relax(structure, calculator, settings)
+def _relaxed_structure(index: int, result: Relaxation) -> RelaxedStructure:
     return RelaxedStructure(
         source_index=index,
         structure=result.structure,
         energy_eV=result.energy_eV,
-        energy_eV_per_atom=result.energy_eV / len(structure),
+        energy_eV_per_atom=result.energy_eV / len(result.structure),
         max_force_eV_per_A=result.max_force_eV_per_A,
         n_steps=result.n_steps,
         converged=result.converged,

@@ -1,14 +1,14 @@
-"""Energy of a structure as it is."""
+"""Energies of structures as they are."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 from pymatgen.core import Structure
 
-from superionic.errors import CalculationError
 from superionic.potentials.atoms import to_atoms
+from superionic.potentials.batch import energies_many
 
 
 def static_energy(structure: Structure, calculator: Any) -> float:  # noqa: ANN401 (any ASE calculator)
@@ -28,15 +28,30 @@ def static_energy(structure: Structure, calculator: Any) -> float:  # noqa: ANN4
 
     Raises
     ------
-    CalculationError
+    NotFiniteError
         If the energy is not finite.
+    InputError
+        If the potential does not know an element.
     """
-    atoms = to_atoms(structure)
-    atoms.calc = calculator
-    energy_eV = float(atoms.get_potential_energy())
-    if not math.isfinite(energy_eV):
-        raise CalculationError(
-            f"the energy of {structure.formula} is not finite: atoms are too close for the potential, or it does not "
-            "cover these elements"
-        )
-    return energy_eV
+    (energy,) = static_energies([structure], calculator)
+    if isinstance(energy, Exception):
+        raise energy
+    return energy
+
+
+def static_energies(structures: Sequence[Structure], calculator: Any) -> list[float | Exception]:  # noqa: ANN401
+    """Potential energies of ordered structures without relaxation, computed in batches.
+
+    Parameters
+    ----------
+    structures : sequence of Structure
+        Ordered structures.
+    calculator : ase.calculators.calculator.Calculator
+        The potential.
+
+    Returns
+    -------
+    list of float or Exception
+        Energies of the cells in eV; an exception where :func:`static_energy` raises it.
+    """
+    return energies_many([to_atoms(structure) for structure in structures], calculator)

@@ -15,10 +15,10 @@ from superionic.database.reuse import produce
 from superionic.documents import Blob, CompositionInfo
 from superionic.errors import InsufficientDataError
 from superionic.ordering.training_orderings import training_orderings
-from superionic.potentials.jobs import FAULTS, relax_all, relaxation_warnings
+from superionic.potentials.jobs import failure, relax_all, relaxation_warnings
 from superionic.potentials.registry import check_elements, load_calculator
 from superionic.potentials.schemas import Failure, PotentialRef, RelaxedStructure
-from superionic.potentials.static import static_energy
+from superionic.potentials.static import static_energies
 from superionic.sampling.montecarlo_assemble import expansion_document
 from superionic.sampling.montecarlo_inputs import given, host_content, potential_of
 from superionic.sampling.montecarlo_schemas import (
@@ -201,12 +201,11 @@ def largest_shift(start: Structure, end: Structure) -> float:
 def _static_energies(structures: Sequence[Structure], calculator: Any) -> tuple[list[OrderingEnergy], list[Failure]]:  # noqa: ANN401
     energies: list[OrderingEnergy] = []
     failures: list[Failure] = []
-    for index, structure in enumerate(structures):
-        try:
-            energy_eV = static_energy(structure, calculator)
-            energies.append(OrderingEnergy(index=index, energy_eV=energy_eV, converged=True))
-        except FAULTS as error:
-            failures.append(Failure(item=f"structure {index}", cause=f"{type(error).__name__}: {error}"))
+    for index, outcome in enumerate(static_energies(structures, calculator)):
+        if isinstance(outcome, Exception):
+            failures.append(failure(index, outcome))
+        else:
+            energies.append(OrderingEnergy(index=index, energy_eV=outcome, converged=True))
     return energies, failures
 
 

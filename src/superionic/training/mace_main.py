@@ -43,7 +43,6 @@ PRODUCTION_FILE = "production.model"
 EXIT_BAD_INPUT, EXIT_DIVERGED, EXIT_ORPHANED = 2, 3, 4
 WATCH_INTERVAL_S = 1.0
 SPLITS = {"train": names.TRAIN_FILE, "valid": names.VALID_FILE, "test": names.TEST_FILE}
-EVALUATION_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Workplace:
             model = load_model(Path(names.FOUNDATION_FILE), "float64", self.job.device)
             head = foundation_head(model, self.job.foundation_head)
             for split, atoms in self.structures.items():
-                self.evaluations[f"foundation_{split}"] = evaluate(model, atoms, head, "float64", EVALUATION_BATCH)
+                self.evaluations[f"foundation_{split}"] = evaluate(model, atoms, head, "float64")
             if Path(names.REPLAY_TRAIN_FILE).exists():
                 self._replay(model, head)
             facts = read_facts(Path(names.FOUNDATION_FILE))
@@ -128,7 +127,7 @@ class Workplace:
             for file in (names.REPLAY_TRAIN_FILE, names.REPLAY_VALID_FILE):
                 self._label_replay(model, head, file)
         valid = _read(names.REPLAY_VALID_FILE)
-        found = evaluate(model, valid, head, "float64", EVALUATION_BATCH)
+        found = evaluate(model, valid, head, "float64")
         self.evaluations["foundation_replay"] = found
         self.outcome["replay"] = {
             "labels": self.job.replay_labels,
@@ -137,7 +136,7 @@ class Workplace:
 
     def _label_replay(self, model: Any, head: str, file: str) -> None:  # noqa: ANN401
         atoms = _read(file)
-        labels = evaluate(model, atoms, head, "float64", EVALUATION_BATCH)
+        labels = evaluate(model, atoms, head, "float64")
         for index, image in enumerate(atoms):
             label = labels.subset([index])
             image.info |= {ENERGY_KEY: float(label.energies_eV[0]), STRESS_KEY: label.stresses_eV_per_A3[0]}
@@ -183,18 +182,14 @@ class Workplace:
         model = load_model(path, self.job.dtype, self.job.device)
         head = self.job.head if self.job.head in facts.heads else facts.heads[-1]
         for split, atoms in self.structures.items():
-            self.evaluations[f"tuned_{split}"] = evaluate(model, atoms, head, self.job.dtype, EVALUATION_BATCH)
+            self.evaluations[f"tuned_{split}"] = evaluate(model, atoms, head, self.job.dtype)
         if names.REPLAY_HEAD in facts.heads and "foundation_replay" in self.evaluations:
             replay = _read(names.REPLAY_VALID_FILE)
-            self.evaluations["tuned_replay"] = evaluate(
-                model, replay, names.REPLAY_HEAD, self.job.dtype, EVALUATION_BATCH
-            )
+            self.evaluations["tuned_replay"] = evaluate(model, replay, names.REPLAY_HEAD, self.job.dtype)
         write_single_head(model, head, Path(PRODUCTION_FILE), self.job.dtype)
         single = load_model(Path(PRODUCTION_FILE), self.job.dtype, self.job.device)
         self.outcome["production"] = asdict(read_facts(Path(PRODUCTION_FILE)))
-        self.evaluations["production_valid"] = evaluate(
-            single, self.structures["valid"], head, self.job.dtype, EVALUATION_BATCH
-        )
+        self.evaluations["production_valid"] = evaluate(single, self.structures["valid"], head, self.job.dtype)
 
     def write(self) -> None:
         """Hand everything over."""

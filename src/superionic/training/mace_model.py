@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from superionic.errors import InputError
+from superionic.errors import InputError, NotFiniteError
+from superionic.potentials.batch import PointResult, evaluate_many
+from superionic.potentials.mace_calculator import LightMACECalculator
 from superionic.training.mace_evidence import ModelFacts
 from superionic.training.metrics import Evaluation
 
@@ -63,52 +65,54 @@ def foundation_head(model: Any, wanted: str | None) -> str:  # noqa: ANN401
     return wanted
 
 
-def evaluate(model: Any, structures: Sequence[Atoms], head: str, dtype: str, batch_size: int) -> Evaluation:  # noqa: ANN401
-    """Energies, forces and stresses of structures from one head of a model.
+def evaluate(model: Any, structures: Sequence[Atoms], head: str, dtype: str) -> Evaluation:  # noqa: ANN401
+    """Energies, forces and stresses of structures from one head of a model, in batches.
+
+    The model is as it was afterwards, so that it can be saved.
+
+    Returns
+    -------
+    Evaluation
+        Not-a-number for a structure where the model gives no finite numbers.
 
     Raises
     ------
     InputError
         If a structure holds an element that the model does not know.
+    CalculationError
+        If a structure does not fit into the memory.
     """
-    from mace.tools import torch_geometric
+    from superionic.potentials import _padded_convolution
 
-    numbers = [int(z) for z in model.atomic_numbers]
-    unknown = {int(z) for atoms in structures for z in atoms.numbers} - set(numbers)
+    _refuse_unknown_elements(model, structures)
+    with _frozen(model), _padded_convolution.restored(model):
+        calculator = LightMACECalculator(model, head, str(next(model.parameters()).device), dtype)
+        found = evaluate_many(structures, calculator)
+    points = [_point(outcome, len(atoms)) for outcome, atoms in zip(found, structures, strict=True)]
+    stresses = [point.stress_eV_per_A3 for point in points if point.stress_eV_per_A3 is not None]
+    return Evaluation(
+        energies_eV=np.array([point.energy_eV for point in points]),
+        forces_eV_per_A=np.concatenate([np.zeros((0, 3)), *(point.forces_eV_per_A for point in points)]),
+        stresses_eV_per_A3=np.reshape(stresses, (-1, 3, 3)),
+        n_atoms=np.array([len(atoms) for atoms in structures], dtype=np.int64),
+    )
+
+
+def _refuse_unknown_elements(model: Any, structures: Sequence[Atoms]) -> None:  # noqa: ANN401
+    unknown = {int(z) for atoms in structures for z in atoms.numbers} - {int(z) for z in model.atomic_numbers}
     if unknown:
         raise InputError(
             f"the model does not know the elements with atomic numbers {sorted(unknown)}, which occur in the "
             "structures; choose a foundation or a replay set that fits the system"
         )
-    device = next(model.parameters()).device
-    energies, forces, stresses = [np.zeros(0)], [np.zeros((0, 3))], [np.zeros((0, 3, 3))]
-    with precision(dtype), _frozen(model):
-        graphs: Any = [_graph(atoms, model, numbers, head) for atoms in structures]
-        for batch in torch_geometric.dataloader.DataLoader(graphs, batch_size=batch_size, shuffle=False):
-            out = model(batch.to(device).to_dict(), compute_stress=True)
-            energies.append(_array(out["energy"]))
-            forces.append(_array(out["forces"]))
-            stresses.append(_array(out["stress"]))
-    return Evaluation(
-        energies_eV=np.concatenate(energies),
-        forces_eV_per_A=np.concatenate(forces),
-        stresses_eV_per_A3=np.concatenate(stresses),
-        n_atoms=np.array([len(atoms) for atoms in structures], dtype=np.int64),
-    )
 
 
-def _graph(atoms: Atoms, model: Any, numbers: list[int], head: str) -> Any:  # noqa: ANN401
-    from mace import data
-    from mace.tools import AtomicNumberTable
-
-    config = data.config_from_atoms(atoms, head_name=head)
-    return data.AtomicData.from_config(
-        config, z_table=AtomicNumberTable(numbers), cutoff=float(model.r_max), heads=heads_of(model)
-    )
-
-
-def _array(tensor: Any) -> np.ndarray:  # noqa: ANN401
-    return np.asarray(tensor.detach().cpu().numpy(), dtype=float)
+def _point(outcome: PointResult | Exception, n_atoms: int) -> PointResult:
+    if isinstance(outcome, NotFiniteError):
+        return PointResult(np.nan, np.full((n_atoms, 3), np.nan), np.full((3, 3), np.nan))
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 @contextmanager
