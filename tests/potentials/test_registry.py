@@ -16,6 +16,7 @@ from superionic.potentials.registry import (
     load_calculator,
     trust_file,
     trusted_hashes,
+    trusted_levels,
 )
 
 
@@ -43,6 +44,18 @@ def test_foreign_file_needs_trust(own_cache, scalar_model_file, halide):
     atoms = to_atoms(halide)
     atoms.calc = load_calculator(reference)
     assert atoms.get_potential_energy() == pytest.approx(atoms.calc.results["free_energy"])
+
+
+def test_level_of_theory_is_remembered_with_the_trust(own_cache, tmp_path):
+    first, second = tmp_path / "first.model", tmp_path / "second.model"
+    first.write_bytes(b"first")
+    second.write_bytes(b"second")
+    trust_file(first, "mine", "SCAN (VASP)")
+    trust_file(second)
+    assert level_of_theory(str(first)) == foundation_ref(str(first)).level_of_theory == "SCAN (VASP)"
+    assert level_of_theory(str(second)) == "unknown (file second.model)"
+    assert set(trusted_hashes().values()) == {"superionic-mini", "mine", "second.model"}
+    assert list(trusted_levels().values()) == ["SCAN (VASP)"]
 
 
 def test_changed_file_is_refused(own_cache, tmp_path):

@@ -82,7 +82,7 @@ def model(
         files.append(output.with_suffix(".md"))
         write_replacing(files[-1], model_card(found, output.name).encode())
     # its origin is known on this machine
-    trust_file(output, f"{found.key[:8]} ({output.name})")
+    trust_file(output, f"{found.key[:8]} ({output.name})", found.label_level_of_theory)
     if json:
         about = {"key": found.key, "sha256": found.potential.sha256, "level_of_theory": found.label_level_of_theory}
         emit_json({"files": [str(file) for file in files], **about})

@@ -58,13 +58,16 @@ def list_models(project: ProjectOption = Path(), json: JsonOption = False) -> No
 def trust(
     file: Annotated[Path, typer.Argument(help="MACE model file whose origin you know")],
     name: Annotated[str | None, typer.Option("--name", help="what lists call it [the name of the file]")] = None,
+    level_of_theory: Annotated[
+        str | None, typer.Option("--level-of-theory", help="method of the labels that it was trained on")
+    ] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="even if the file names functions that a model does not need")
     ] = False,
 ) -> None:
     """Trust a model file by its SHA-256, so that it may be loaded. Loading a model file runs code in it.
 
-    Example: superionic models trust my-foundation.model --name "MACE-MP-0b3"
+    Example: superionic models trust my-foundation.model --name "MACE-MP-0b3" --level-of-theory PBE+U
     """
     from ase.data import chemical_symbols
 
@@ -80,7 +83,7 @@ def trust(
             f"{file} names functions that no MACE model needs: {', '.join(info.foreign_names)}. Loading it would run "
             "them. If you know why they are there, say --anyway"
         )
-    digest = trust_file(file, name)
+    digest = trust_file(file, name, level_of_theory)
     elements = ", ".join(chemical_symbols[number] for number in info.atomic_numbers)
     say(f"trusted: {digest}")
     say(f"{info.class_name}, cutoff {info.r_max_A:g} A, heads {', '.join(info.heads)}, elements {elements}")
@@ -88,15 +91,16 @@ def trust(
 
 def _known() -> list[dict[str, Any]]:
     """Shipped and trusted files."""
-    from superionic.potentials.registry import SHIPPED, level_of_theory, trusted_hashes
+    from superionic.potentials.registry import LEVELS, SHIPPED, level_of_theory, trusted_hashes, trusted_levels
 
+    levels = trusted_levels()
     known = sorted(trusted_hashes().items(), key=lambda item: (item[1] != SHIPPED, item[1]))
     return [
         dict.fromkeys(FIELDS)
         | {
             "name": name,
             "source": "shipped" if name == SHIPPED else "trusted",
-            "level_of_theory": level_of_theory(name),
+            "level_of_theory": level_of_theory(name) if name in LEVELS else levels.get(digest),
             "sha256": digest,
         }
         for digest, name in known

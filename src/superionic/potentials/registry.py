@@ -45,6 +45,7 @@ __all__ = [
     "require_trusted",
     "trust_file",
     "trusted_hashes",
+    "trusted_levels",
 ]
 
 
@@ -97,11 +98,18 @@ def foundation_ref(name: str, dtype: str = "float64", head: str | None = None) -
 
 
 def level_of_theory(name: str) -> str:
-    """What a foundation potential was trained on; surrogates are named as such."""
+    """What a foundation potential was trained on; surrogates are named as such.
+
+    For a file it is what was said when the file was trusted; models that superionic trained here say it themselves.
+    """
     card = DATA / f"{name}.json"
     if name == SHIPPED and card.is_file():
         return str(json.loads(card.read_text()).get("level_of_theory", LEVELS[SHIPPED]))
-    return LEVELS.get(name, f"unknown (file {Path(name).name})")
+    if name in LEVELS:
+        return LEVELS[name]
+    file = Path(name).expanduser()
+    known = _user_entries().get(file_sha256(file), {}) if file.is_file() else {}
+    return known.get("level_of_theory") or f"unknown (file {file.name})"
 
 
 def load_calculator(ref: PotentialRef, blob: Blob | None = None, device: str = "cpu") -> LightMACECalculator:
@@ -146,7 +154,12 @@ def trusted_hashes() -> dict[str, str]:
     return known | _user_trusted()
 
 
-def trust_file(path: str | Path, name: str | None = None) -> str:
+def trusted_levels() -> dict[str, str]:
+    """Levels of theory of the user's trusted files by their SHA-256, where they are known."""
+    return {digest: entry["level_of_theory"] for digest, entry in _user_entries().items() if "level_of_theory" in entry}
+
+
+def trust_file(path: str | Path, name: str | None = None, level_of_theory: str | None = None) -> str:
     """Put a file on the user's list of trusted potentials.
 
     Only do this with files whose origin is beyond doubt: loading one runs the code in it.
@@ -157,6 +170,8 @@ def trust_file(path: str | Path, name: str | None = None) -> str:
         A MACE model file.
     name : str, optional
         What to call it in lists; the file's name if left out.
+    level_of_theory : str, optional
+        What it was trained on.
 
     Returns
     -------
@@ -175,7 +190,11 @@ def trust_file(path: str | Path, name: str | None = None) -> str:
     target = _trust_list()
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(f".{os.getpid()}.tmp")
-    scratch.write_text(json.dumps(_user_trusted() | {digest: name or file.name}, indent=1) + "\n")
+    entry = {"name": name or file.name} | ({"level_of_theory": level_of_theory} if level_of_theory else {})
+    entries = _user_entries() | {digest: entry}
+    # a bare name where there is nothing else to say
+    plain = {key: found if len(found) > 1 else found["name"] for key, found in entries.items()}
+    scratch.write_text(json.dumps(plain, indent=1) + "\n")
     scratch.replace(target)
     return digest
 
@@ -218,15 +237,26 @@ def _trust_list() -> Path:
 
 
 def _user_trusted() -> dict[str, str]:
+    return {digest: entry["name"] for digest, entry in _user_entries().items()}
+
+
+def _user_entries() -> dict[str, dict[str, str]]:
+    """Name, and level of theory if it is known, of each trusted file."""
     target = _trust_list()
     if not target.is_file():
         return {}
     try:
-        return {str(digest): str(name) for digest, name in json.loads(target.read_text()).items()}
-    except (ValueError, AttributeError) as error:
+        return {str(digest): _entry(found) for digest, found in json.loads(target.read_text()).items()}
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise UntrustedModelError(
             f"{target} is damaged ({error}): mend or delete it, then trust your files again"
         ) from error
+
+
+def _entry(found: str | dict[str, str]) -> dict[str, str]:
+    if isinstance(found, str):
+        return {"name": found}
+    return {"name": str(found["name"])} | {key: str(value) for key, value in found.items()}
 
 
 def _blob_reader(ref: PotentialRef, blob: Blob) -> Callable[[], bytes]:

@@ -193,7 +193,7 @@ def train_into(
     write_dataset(dataset, output / DATA_FILE)
     write_trained(model, output)
     # its origin is known, as it was made here
-    trust_file(output / MODEL_FILE, f"{model.key[:8]} ({output.name}/{MODEL_FILE})")
+    trust_file(output / MODEL_FILE, f"{model.key[:8]} ({output.name}/{MODEL_FILE})", model.label_level_of_theory)
     return FineTuned(model, output, reused=False)
 
 
