@@ -6,7 +6,7 @@ import pytest
 from ase import Atoms
 
 from superionic.errors import InputError, InsufficientDataError
-from superionic.stages import TrainingSettings
+from superionic.stages import E0Source, TrainingSettings
 from superionic.training.dataset import frames_from_extxyz, frames_to_extxyz
 from superionic.training.export_model import write_trained
 from superionic.training.jobs import FineTuneMaker
@@ -111,6 +111,8 @@ def test_isolated_atoms_become_e0s(frames, file, maker):
     assert sum(prepared.dataset.counts.values()) == 24
     with pytest.raises(InputError, match="isolated atoms for Li, but not for Br, Cl"):
         prepare(LabelSource(file(frames, extra=LONE.format(-3.0, "Li"))), maker)
+    estimated = replace(maker, settings=SETTINGS.model_copy(update={"e0s": E0Source.ESTIMATED}))
+    assert prepare(LabelSource(file(frames, extra=lone)), estimated).maker.settings.e0s_eV is None
     given = replace(maker, settings=SETTINGS.model_copy(update={"e0s_eV": {"Li": -1.0, "Cl": -1.0, "Br": -1.0}}))
     with pytest.raises(InputError, match="settings have e0s_eV with other values"):
         prepare(LabelSource(file(frames, extra=lone)), given)
@@ -149,7 +151,7 @@ def test_a_finished_training_is_not_repeated_and_another_not_overwritten(
     prepared = prepare(LabelSource(file(frames)), maker)
     model = make_model(maker.key(prepared.dataset))
     write_trained(model, tmp_path / "out")
-    monkeypatch.setattr(FineTuneMaker.make, "original", None)
+    monkeypatch.setattr(FineTuneMaker, "train", None)
     result = train_into(prepared, tmp_path / "out")
     assert (result.reused, result.model) == (True, model)
     other = prepare(LabelSource(file(frames[:21])), maker)

@@ -9,6 +9,7 @@ from pathlib import Path
 from superionic.database.reuse import produce
 from superionic.errors import InputError, InsufficientDataError
 from superionic.potentials.registry import trust_file
+from superionic.stages import E0Source
 from superionic.training.dataset import (
     SPLITS,
     TEST,
@@ -103,22 +104,6 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-@dataclass
-class WatchedFineTuneMaker(FineTuneMaker):
-    """A fine-tuning whose progress is shown here instead of in a database.
-
-    Parameters
-    ----------
-    on_progress : callable, optional
-        Called with every change; see :class:`superionic.training.progress.TrainingProgress`.
-    """
-
-    on_progress: OnProgress | None = None
-
-    def _live(self, dataset: DatasetDoc, folder: Path) -> OnProgress:
-        return self.on_progress or super()._live(dataset, folder)
-
-
 def fine_tune(
     source: LabelSource,
     output: Path,
@@ -182,8 +167,7 @@ def train_into(
     prepared: Prepared, output: Path, *, overwrite: bool = False, on_progress: OnProgress | None = None
 ) -> FineTuned:
     """Run a prepared training and write its result; see :func:`fine_tune`."""
-    dataset = prepared.dataset
-    maker = WatchedFineTuneMaker(**vars(prepared.maker), on_progress=on_progress)
+    dataset, maker = prepared.dataset, prepared.maker
     found = _finished(output, maker.key(dataset), overwrite=overwrite)
     if found is not None:
         return FineTuned(found, output, reused=True)
@@ -275,11 +259,12 @@ def _with_isolated_atoms(maker: FineTuneMaker, files: Mapping[str, LabelledFile]
             if energies.setdefault(symbol, energy) != energy:
                 raise InputError(f"the files have isolated {symbol} atoms with different energies; leave one")
     given = maker.settings.e0s_eV
-    if not energies or given == energies:
+    if not energies or given == energies or maker.settings.e0s is E0Source.ESTIMATED:
         return maker
     if given is not None:
         raise InputError("the files have isolated atoms, and the settings have e0s_eV with other values; leave one")
-    return replace(maker, settings=maker.settings.model_copy(update={"e0s_eV": energies}))
+    settings = maker.settings.model_copy(update={"e0s": E0Source.GIVEN, "e0s_eV": energies})
+    return replace(maker, settings=settings)
 
 
 def _dataset(parts: Mapping[str, Sequence[LabelledFrame]], level: str, notes: Sequence[str]) -> DatasetDoc:
