@@ -225,7 +225,7 @@ def _labelled_near_the_foundation(foundation, structures):
         LabelledFrame(
             key=str(number),
             parent_id=str(number),
-            composition="",
+            composition="near the foundation",
             atoms=atoms,
             energy_eV=values.energies_eV[number],
             forces_eV_per_A=values.subset([number]).forces_eV_per_A + 0.1,
