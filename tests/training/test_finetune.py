@@ -220,7 +220,7 @@ def test_labels_of_a_replay_file_and_isolated_atoms_are_used(label_sets, frames,
 
 
 def _labelled_near_the_foundation(foundation, structures):
-    values = evaluate(load_model(Path(foundation), "float64", "cpu"), structures, "Default", "float64", 4)
+    values = evaluate(load_model(Path(foundation), "float64", "cpu"), structures, "Default", "float64")
     frames = [
         LabelledFrame(
             key=str(number),
