@@ -220,12 +220,12 @@ def test_labels_of_a_replay_file_and_isolated_atoms_are_used(label_sets, frames,
 
 
 def _labelled_near_the_foundation(foundation, structures):
-    values = evaluate(load_model(Path(foundation), "float64", "cpu"), structures, "Default", "float64", 4)
+    values = evaluate(load_model(Path(foundation), "float64", "cpu"), structures, "Default", "float64")
     frames = [
         LabelledFrame(
             key=str(number),
             parent_id=str(number),
-            composition="",
+            composition="near the foundation",
             atoms=atoms,
             energy_eV=values.energies_eV[number],
             forces_eV_per_A=values.subset([number]).forces_eV_per_A + 0.1,
