@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from superionic.cli.main import app
 from superionic.errors import InputError, UntrustedModelError
 from superionic.potentials.registry import DATA, file_sha256, trusted_hashes
+from superionic.training.stored_models import load_model_by_key
 
 MINI = DATA / "superionic-mini.model"
 
@@ -83,49 +84,44 @@ def test_a_database_that_does_not_answer_is_a_note(monkeypatch):
 
 
 @pytest.fixture
-def project(database, monkeypatch, make_model):
-    """A project whose database holds two models."""
+def project(server_project, make_model):
+    """A project whose database holds two models; one is a real one."""
     from monty.json import jsanitize
 
-    from superionic.cli import export, models
-    from superionic.database import stores
+    from superionic.database.stores import job_store, mongo_database, resolve_database
 
-    class Opened:
-        def __enter__(self):
-            return database, None
-
-        def __exit__(self, *_):
-            pass
-
-    for module in (export, models):
-        monkeypatch.setattr(module, "open_project", lambda _: Opened())
-    monkeypatch.setattr(stores, "is_configured", lambda *_: True)
-    store = stores.job_store(database)
+    choice = resolve_database(server_project, "local")
+    store = job_store(choice)
     store.connect()
-    for number, key in enumerate(("a" * 32, "b" * 32)):
-        output = jsanitize(make_model(key, content=f"weights {key}".encode()), strict=True, enum_values=True)
+    for number, content in enumerate((MINI.read_bytes(), b"not loadable")):
+        key = "ab"[number] * 32
+        output = jsanitize(make_model(key, content=content), strict=True, enum_values=True)
         when = f"2030-01-0{number + 1}T00:00:00.000000"
-        store.update(
-            [{"uuid": key, "index": 1, "completed_at": when, "output": output}], save={"models": ["model_blob"]}
-        )
+        row = {"uuid": key, "index": 1, "completed_at": when, "output": output}
+        store.update([row], save={"models": ["model_blob"]})
+    yield server_project
+    mongo_database(choice).client.drop_database(choice.database)
 
 
 @pytest.mark.integration
-@pytest.mark.usefixtures("project")
-def test_models_of_the_database_are_listed_and_exported(tmp_path):
-    rows = json.loads(run("models", "list", "--json").stdout)
+def test_models_of_the_database_are_listed_exported_and_loaded(tmp_path, project):
+    rows = json.loads(run("models", "list", "--json", "-C", project).stdout)
     trained = [row for row in rows if row["source"] == "database"]
     assert [row["name"][0] for row in trained] == ["b", "a"]
     assert (trained[0]["test_energy_rmse_meV_per_atom"], trained[0]["n_train"]) == (6.5, 18)
-    result = run("export", "model", "aaaa", "-o", tmp_path / "tuned.model", "--card")
+    result = run("export", "model", "aaaa", "-o", tmp_path / "tuned.model", "--card", "-C", project)
     assert result.exit_code == 0, result.exception
-    assert (tmp_path / "tuned.model").read_bytes() == b"weights " + b"a" * 32
+    assert (tmp_path / "tuned.model").read_bytes() == MINI.read_bytes()
     assert "tuned.model" in (tmp_path / "tuned.md").read_text()
     assert "on another machine, once: superionic models trust tuned.model" in result.stderr
     assert file_sha256(tmp_path / "tuned.model") in trusted_hashes()
-    unknown = run("export", "model", "cccc")
+    unknown = run("export", "model", "cccc", "-C", project)
     assert isinstance(unknown.exception, InputError)
     assert "no model has the key 'cccc'" in str(unknown.exception)
-    about = json.loads(run("export", "model", "bbbb", "-o", tmp_path / "b.model", "--json").stdout)
+    about = json.loads(run("export", "model", "bbbb", "-o", tmp_path / "b.model", "--json", "-C", project).stdout)
     assert about["key"] == "b" * 32
-    assert Path(about["files"][0]).exists()
+    assert Path(about["files"][0]).read_bytes() == b"not loadable"
+    calculator = load_model_by_key("aaaa", project)
+    assert calculator.head is not None
+    with pytest.raises(InputError, match="no model has the key 'dddd'"):
+        load_model_by_key("dddd", project)

@@ -53,6 +53,8 @@ def test_level_of_theory_is_remembered_with_the_trust(own_cache, tmp_path):
     trust_file(first, "mine", "SCAN (VASP)")
     trust_file(second)
     assert level_of_theory(str(first)) == foundation_ref(str(first)).level_of_theory == "SCAN (VASP)"
+    trust_file(first)
+    assert level_of_theory(str(first)) == "SCAN (VASP)"
     assert level_of_theory(str(second)) == "unknown (file second.model)"
     assert set(trusted_hashes().values()) == {"superionic-mini", "mine", "second.model"}
     assert list(trusted_levels().values()) == ["SCAN (VASP)"]

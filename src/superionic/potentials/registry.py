@@ -169,9 +169,9 @@ def trust_file(path: str | Path, name: str | None = None, level_of_theory: str |
     path : str or Path
         A MACE model file.
     name : str, optional
-        What to call it in lists; the file's name if left out.
+        What to call it in lists; if left out, what it was called before, or the file's name.
     level_of_theory : str, optional
-        What it was trained on.
+        What it was trained on; if left out, what was said before.
 
     Returns
     -------
@@ -190,8 +190,10 @@ def trust_file(path: str | Path, name: str | None = None, level_of_theory: str |
     target = _trust_list()
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_suffix(f".{os.getpid()}.tmp")
-    entry = {"name": name or file.name} | ({"level_of_theory": level_of_theory} if level_of_theory else {})
-    entries = _user_entries() | {digest: entry}
+    entries = _user_entries()
+    given = {"name": name, "level_of_theory": level_of_theory}
+    known = {"name": file.name} | entries.get(digest, {})
+    entries[digest] = known | {key: value for key, value in given.items() if value is not None}
     # a bare name where there is nothing else to say
     plain = {key: found if len(found) > 1 else found["name"] for key, found in entries.items()}
     scratch.write_text(json.dumps(plain, indent=1) + "\n")
