@@ -97,7 +97,7 @@ def test_training_refuses_it(bomb, trace):
         ["models", "trust", "{bomb}"],
         ["enumerate", "{spec}", "--max", "2", "--at", "x=0.5,y=0.5", "--rank", "{bomb}"],
         ["models", "list"],
-        pytest.param(["doctor", "{spec}"], marks=pytest.mark.integration),
+        pytest.param(["doctor", "{spec}", "--json"], marks=pytest.mark.integration),
     ],
 )
 def test_no_command_loads_it(bomb, trace, command, tmp_path):
@@ -107,6 +107,8 @@ def test_no_command_loads_it(bomb, trace, command, tmp_path):
     (tmp_path / "labels.extxyz").write_text("1\nno labels\nLi 0 0 0\n")
     result = CliRunner().invoke(app, [part.format(bomb=bomb, spec=spec) for part in command])
     assert not trace.exists()
+    if command[0] == "doctor":
+        assert "is not trusted" in result.stdout
     if command[0] in {"train", "models", "enumerate"} and command[1] != "list":
         assert isinstance(result.exception, InputError | UntrustedModelError)
 

@@ -7,7 +7,7 @@ from ase import Atoms
 
 from superionic.errors import InputError, InsufficientDataError
 from superionic.stages import E0Source, TrainingSettings
-from superionic.training.dataset import frames_from_extxyz, frames_to_extxyz
+from superionic.training.dataset import frames_from_extxyz, frames_to_extxyz, structures_to_extxyz
 from superionic.training.export_model import write_trained
 from superionic.training.jobs import FineTuneMaker
 from superionic.training.labelled_file import LabelKeys
@@ -143,6 +143,14 @@ def test_all_that_is_wrong_is_told_at_once(frames, file, tmp_path):
             LabelSource(file(frames)),
             FineTuneMaker(settings=SETTINGS.model_copy(update={"replay_file": "/absent"}), foundation="nothing"),
         )
+
+
+def test_replay_labels_of_a_file_that_has_none(frames, file, tmp_path):
+    bare = tmp_path / "replay.extxyz"
+    bare.write_text(structures_to_extxyz([frame.atoms for frame in frames]))
+    settings = TrainingSettings(**SETTINGS.model_dump() | {"replay_file": str(bare), "replay_labels": "file"})
+    with pytest.raises(InputError, match=r"replay\.extxyz has no energy, forces, stress"):
+        prepare(LabelSource(file(frames)), FineTuneMaker(settings=settings, foundation="superionic-mini"))
 
 
 def test_a_finished_training_is_not_repeated_and_another_not_overwritten(

@@ -92,6 +92,22 @@ def _device() -> Check:
 
 
 def _foundation(spec: ElectrolyteSpec) -> Check:
-    from superionic.potentials.registry import foundation_ref
+    return attempt(f"foundation {spec.foundation}", lambda: _look_at_foundation(spec))
 
-    return attempt(f"foundation {spec.foundation}", lambda: foundation_ref(spec.foundation).level_of_theory)
+
+def _look_at_foundation(spec: ElectrolyteSpec) -> str:
+    """Level of theory of the foundation, once it is known to be a trusted model of all elements; it is not loaded."""
+    from ase.data import chemical_symbols
+
+    from superionic.cli.label_checks import elements_of
+    from superionic.errors import InputError
+    from superionic.potentials.model_file import inspect_model_file
+    from superionic.potentials.registry import foundation_path, foundation_ref, require_trusted
+
+    reference, path = foundation_ref(spec.foundation), foundation_path(spec.foundation)
+    known = {chemical_symbols[number] for number in inspect_model_file(path).atomic_numbers}
+    unknown = [element for element in elements_of(spec) if element not in known]
+    if unknown:
+        raise InputError(f"{path} does not know {', '.join(unknown)}; choose another `foundation`")
+    require_trusted(path, reference.sha256)
+    return reference.level_of_theory

@@ -13,6 +13,8 @@ from superionic.cli.session import JsonOption
 from superionic.cli.training_progress import training_progress
 
 if TYPE_CHECKING:
+    from superionic.stages import TrainingSettings
+    from superionic.training.jobs import FineTuneMaker
     from superionic.training.schemas import ErrorRow
     from superionic.training.standalone import FineTuned, Prepared
 
@@ -68,8 +70,6 @@ def train(
     Examples: superionic train labels.extxyz -o tuned;
     superionic train aimd.extxyz --foundation superionic-mini --energy-key energy --forces-key forces --no-stress
     """
-    from superionic.settings import load_settings
-    from superionic.training.jobs import FineTuneMaker
     from superionic.training.labelled_file import LabelKeys
     from superionic.training.standalone import LabelSource, prepare, train_into
 
@@ -85,21 +85,29 @@ def train(
         "test_fraction": test_fraction,
         "dtype": dtype and dtype.value,
     }
-    wanted = options.training_settings(settings, changes)
-    here = load_settings()
-    maker = FineTuneMaker(
-        settings=wanted,
-        foundation=foundation,
-        seed=seed,
-        threads=threads or here.threads_per_worker,
-        device=device or here.device,
-    )
+    maker = _maker(options.training_settings(settings, changes), foundation, seed, threads, device)
     keys = LabelKeys(energy_key, forces_key, stress_key, needs_stress=not no_stress)
     prepared = prepare(LabelSource(data, valid, test, keys, group_by, level_of_theory), maker)
     _announce(prepared)
     with training_progress() as show:
         result = train_into(prepared, output, overwrite=overwrite, on_progress=show)
     _show(result, json)
+
+
+def _maker(
+    settings: TrainingSettings, foundation: str, seed: int, threads: int | None, device: str | None
+) -> FineTuneMaker:
+    from superionic.settings import load_settings
+    from superionic.training.jobs import FineTuneMaker
+
+    here = load_settings()
+    return FineTuneMaker(
+        settings=settings,
+        foundation=foundation,
+        seed=seed,
+        threads=threads or here.threads_per_worker,
+        device=device or here.device,
+    )
 
 
 def _announce(prepared: Prepared) -> None:
