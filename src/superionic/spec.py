@@ -32,6 +32,7 @@ from superionic.stages import (
     StabilitySettings,
     TrainingSettings,
     TransportSettings,
+    check_rounds,
 )
 
 Number = float | str
@@ -224,23 +225,8 @@ class ElectrolyteSpec(_Model):
         return self
 
     @model_validator(mode="after")
-    def _active_rounds_have_a_pool(self) -> Self:
-        if not self.active.rounds:
-            return self
-        if self.sampling.drawn_frames <= self.sampling.frames:
-            raise ValueError(
-                f"active: rounds need frames without labels to choose from: set sampling.candidates above "
-                f"sampling.frames ({self.sampling.frames})"
-            )
-        if self.training.learning_curve:
-            raise ValueError(
-                "active: the rounds are trained instead of training.learning_curve: remove one of the two, or run "
-                "LearningCurveFlowMaker on the last data set afterwards"
-            )
-        if self.training.e0_source is E0Source.ISOLATED:
-            raise ValueError(
-                "active: the rounds do not wait for isolated atoms: compute them first and give training.e0s_eV"
-            )
+    def _active_rounds_can_run(self) -> Self:
+        check_rounds(self.active, self.sampling, self.training)
         return self
 
     @model_validator(mode="after")
