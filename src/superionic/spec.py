@@ -151,9 +151,7 @@ class ElectrolyteSpec(_Model):
     sampling: SamplingSettings = Field(default_factory=SamplingSettings)
     labelling: LabellingSettings = Field(default_factory=LabellingSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
-    active: ActiveSettings = Field(
-        default_factory=ActiveSettings, description="further rounds of labels; none by default"
-    )
+    active: ActiveSettings = Field(default_factory=ActiveSettings, description="further rounds of labels, if any")
     stability: StabilitySettings = Field(default_factory=StabilitySettings)
     transport: TransportSettings = Field(default_factory=TransportSettings)
     montecarlo: MonteCarloSettings | None = Field(
@@ -222,10 +220,6 @@ class ElectrolyteSpec(_Model):
                 f"host sites use the sublattices {', '.join(sorted(used))} but sublattices defines "
                 f"{', '.join(sorted(self.sublattices))}: the two sets must be equal"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _active_rounds_can_run(self) -> Self:
         check_rounds(self.active, self.sampling, self.training)
         return self
 
