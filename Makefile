@@ -43,7 +43,7 @@ clean:  ## remove the environment and the demo
 	touch $@
 
 .venv/installed-dev: constraints.txt pyproject.toml | .venv/bin/python
-	$(PIP) --editable '.[$(EXTRAS),montecarlo,dev]'
+	$(PIP) --editable '.[$(EXTRAS),montecarlo,selection,dev]'
 	touch $@ .venv/installed
 
 .venv/installed-docs: constraints.txt pyproject.toml | .venv/bin/python

@@ -32,6 +32,7 @@ from superionic.stages import (
     StabilitySettings,
     TrainingSettings,
     TransportSettings,
+    check_rounds,
 )
 
 Number = float | str
@@ -150,9 +151,7 @@ class ElectrolyteSpec(_Model):
     sampling: SamplingSettings = Field(default_factory=SamplingSettings)
     labelling: LabellingSettings = Field(default_factory=LabellingSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
-    active: ActiveSettings = Field(
-        default_factory=ActiveSettings, description="further rounds of labels; none by default"
-    )
+    active: ActiveSettings = Field(default_factory=ActiveSettings, description="further rounds of labels, if any")
     stability: StabilitySettings = Field(default_factory=StabilitySettings)
     transport: TransportSettings = Field(default_factory=TransportSettings)
     montecarlo: MonteCarloSettings | None = Field(
@@ -221,26 +220,7 @@ class ElectrolyteSpec(_Model):
                 f"host sites use the sublattices {', '.join(sorted(used))} but sublattices defines "
                 f"{', '.join(sorted(self.sublattices))}: the two sets must be equal"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _active_rounds_have_a_pool(self) -> Self:
-        if not self.active.rounds:
-            return self
-        if self.sampling.drawn_frames <= self.sampling.frames:
-            raise ValueError(
-                f"active: rounds need frames without labels to choose from: set sampling.candidates above "
-                f"sampling.frames ({self.sampling.frames})"
-            )
-        if self.training.learning_curve:
-            raise ValueError(
-                "active: the rounds are trained instead of training.learning_curve: remove one of the two, or run "
-                "LearningCurveFlowMaker on the last data set afterwards"
-            )
-        if self.training.e0_source is E0Source.ISOLATED:
-            raise ValueError(
-                "active: the rounds do not wait for isolated atoms: compute them first and give training.e0s_eV"
-            )
+        check_rounds(self.active, self.sampling, self.training)
         return self
 
     @model_validator(mode="after")

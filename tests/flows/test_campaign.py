@@ -72,6 +72,7 @@ def test_rounds_take_the_place_of_the_single_training(spec):
         job.function.__self__ for job, _ in CampaignMaker().make(spec).iterflow() if job.name.startswith("train:")
     )
     assert first.seed == alone.seed != other.seed, "the first member is the model of a campaign without rounds"
+    assert (first.train_fraction, other.train_fraction) == (1.0, 0.8)
     model = jobs["active learning: model"]
     users = [job for job in jobs.values() if model.uuid in job.input_uuids]
     assert len(users) >= len(active.points), "ground states and MD use the model of the last round"

@@ -382,6 +382,7 @@ def active_round(number, pool_95):
         measure="committee",
         n_structures=20,
         scale=2.5,
+        element_scales={"Li": 2.5},
         verdict="calibrated",
         raw_verdict="over-confident",
         coverage_68=0.7,

@@ -14,6 +14,7 @@ from pymatgen.core import Structure
 
 from superionic.database.stores import job_store, mongo_database, resolve_database
 from superionic.documents import Blob, CompositionInfo
+from superionic.errors import InsufficientDataError
 from superionic.flows.active import ActiveLearningFlowMaker
 from superionic.labelling.jobs import LabelSetMaker
 from superionic.labelling.results import SinglePoint
@@ -24,6 +25,7 @@ from superionic.potentials.schemas import PotentialRef
 from superionic.sampling.schemas import FrameChoice, SamplingDoc, SamplingSetDoc
 from superionic.stages import ActiveSettings, TrainingSettings
 from superionic.training import scoring
+from superionic.training.active_jobs import ScoreMaker
 from superionic.training.active_schemas import ActiveLearningDoc
 from superionic.training.jobs import BuildDatasetMaker, FineTuneMaker
 from superionic.training.schemas import DatasetDoc, ModelDoc
@@ -223,6 +225,16 @@ def test_nothing_leaks_between_the_rounds(store, samplings):
     assert not {key.removeprefix("run-") for key, _ in chosen} & apart
     assert all(frame >= FIRST for _, frame in chosen)
     assert [len(data["label_keys"]) for data in found] == [40, 46, 52]
+
+
+def test_too_few_models_are_an_error_that_says_where_to_look():
+    maker = ScoreMaker(settings=ActiveSettings(committee=3))
+    for dataset, models in ((None, []), (sampling_set("mixed"), [None, None])):
+        with pytest.raises(InsufficientDataError, match=r"0 of \d trainings of this round finished, 2 are needed"):
+            maker.make.original(maker, dataset, models, [], [])
+    flow = ActiveLearningFlowMaker()
+    with pytest.raises(InsufficientDataError, match="could not be scored"):
+        flow.decide.original(flow, None, [], [], [])
 
 
 @pytest.mark.integration

@@ -7,9 +7,9 @@ from superionic.errors import InputError
 from superionic.training.calibration import (
     CalibrationVerdict,
     calibrate,
+    fit_scales,
     force_errors,
     observed_coverage,
-    scale_factor,
 )
 from superionic.training.metrics import Evaluation
 from superionic.training.uncertainty import AtomicFeatures, LatentDistance, committee_disagreement, committee_mean
@@ -21,8 +21,12 @@ def evaluation(forces, n_atoms, energies=None):
     return Evaluation(energies, np.asarray(forces, dtype=float), np.zeros((len(n_atoms), 3, 3)), n_atoms)
 
 
-def normal_errors(rng, sigmas, factor, n_components=60):
-    return [factor * sigma * rng.normal(size=n_components) for sigma in sigmas]
+def normal_errors(rng, sigmas, factor, n_atoms=20):
+    return [factor * sigma * rng.normal(size=(n_atoms, 3)) for sigma in sigmas]
+
+
+def calibrate_lithium(sigmas, errors):
+    return calibrate(sigmas, errors, [np.full(len(error), 3) for error in errors])
 
 
 def test_two_members_by_hand():
@@ -55,8 +59,8 @@ def test_committee_needs_two_members_and_the_same_structures():
 def test_scale_is_recovered_within_statistics(factor):
     rng = np.random.default_rng(1)
     sigmas = rng.uniform(5, 100, 80)
-    found = calibrate(sigmas, normal_errors(rng, sigmas, factor))
-    assert found.scale == pytest.approx(factor, rel=4 / np.sqrt(2 * 80 * 60))
+    found = calibrate_lithium(sigmas, normal_errors(rng, sigmas, factor))
+    assert found.scales.overall == found.scales.elements[3] == pytest.approx(factor, rel=4 / np.sqrt(2 * 80 * 60))
     assert found.verdict is CalibrationVerdict.CALIBRATED
     assert found.coverage[0.68] == pytest.approx(0.68, abs=0.03)
     assert found.coverage[0.95] == pytest.approx(0.95, abs=0.015)
@@ -64,11 +68,27 @@ def test_scale_is_recovered_within_statistics(factor):
     assert found.spearman > 0.9
 
 
+def test_elements_with_different_errors_get_factors_of_their_own():
+    """One factor for both would make the intervals too wide for one and too narrow for the other."""
+    rng = np.random.default_rng(7)
+    sigmas, numbers = rng.uniform(5, 20, 60), [np.repeat([3, 39], 15)] * 60
+    errors = [sigma * np.repeat([1.0, 5.0], 15)[:, None] * rng.normal(size=(30, 3)) for sigma in sigmas]
+    found = calibrate(sigmas, errors, numbers)
+    assert found.scales.elements[3] == pytest.approx(1.0, rel=0.05)
+    assert found.scales.elements[39] == pytest.approx(5.0, rel=0.05)
+    assert found.verdict is CalibrationVerdict.CALIBRATED
+    assert found.expected_calibration_error < 0.02
+    together = calibrate_lithium(sigmas, errors)
+    assert together.verdict is not CalibrationVerdict.CALIBRATED
+    rms = [np.sqrt(np.mean(error**2)) for error in errors]
+    np.testing.assert_allclose(found.scales.of_structures(sigmas, numbers), rms, rtol=0.5)
+
+
 def test_over_and_under_confident_committees_are_told_apart():
     rng = np.random.default_rng(2)
     sigmas = rng.uniform(5, 100, 60)
-    over = calibrate(sigmas, normal_errors(rng, sigmas, 3.0))
-    under = calibrate(sigmas, normal_errors(rng, sigmas, 0.3))
+    over = calibrate_lithium(sigmas, normal_errors(rng, sigmas, 3.0))
+    under = calibrate_lithium(sigmas, normal_errors(rng, sigmas, 0.3))
     assert over.raw_verdict is CalibrationVerdict.OVER_CONFIDENT
     assert over.raw_coverage[0.68] < 0.35
     assert under.raw_verdict is CalibrationVerdict.UNDER_CONFIDENT
@@ -79,36 +99,39 @@ def test_an_uncertainty_that_knows_nothing_is_not_calibrated():
     """Errors that differ by orders of magnitude between structures, and a measure that does not see it."""
     rng = np.random.default_rng(3)
     true = np.where(np.arange(40) % 4 < 2, 1.0, 200.0)
-    found = calibrate(np.full(40, 10.0), normal_errors(rng, true, 1.0))
+    found = calibrate_lithium(np.full(40, 10.0), normal_errors(rng, true, 1.0))
     assert found.verdict is CalibrationVerdict.MISSHAPEN
     assert found.spearman is None
     assert found.expected_calibration_error > 0.1
 
 
 def test_factor_is_judged_on_structures_that_did_not_set_it():
-    errors = [np.full(30, 1.0 if index % 2 else 100.0) for index in range(20)]
-    found = calibrate(np.ones(20), errors)
+    errors = [np.full((10, 3), 1.0 if index % 2 else 100.0) for index in range(20)]
+    found = calibrate_lithium(np.ones(20), errors)
     assert found.coverage[0.68] == 0.5
     assert found.verdict is CalibrationVerdict.OVER_CONFIDENT
 
 
 def test_few_structures_get_no_verdict():
     rng = np.random.default_rng(4)
-    found = calibrate(np.ones(5), normal_errors(rng, np.ones(5), 1.0))
+    found = calibrate_lithium(np.ones(5), normal_errors(rng, np.ones(5), 1.0))
     assert found.verdict is found.raw_verdict is CalibrationVerdict.TOO_FEW
 
 
 def test_bad_uncertainties_are_refused():
     for values in ([], [1.0, 0.0], [1.0, np.inf], [1.0]):
         with pytest.raises(InputError):
-            calibrate(np.array(values), [np.ones(3), np.ones(3)])
+            calibrate_lithium(np.array(values), [np.ones((1, 3)), np.ones((1, 3))])
 
 
 def test_small_helpers_by_hand():
-    assert scale_factor(np.array([1.0, 2.0]), [np.array([2.0]), np.array([4.0])]) == 2.0
+    scales = fit_scales([np.full((2, 3), 2.0), np.full((1, 3), 8.0)], [np.array([3, 17]), np.array([17])])
+    assert scales.elements == {3: 2.0, 17: pytest.approx(np.sqrt((4 + 64) / 2))}
+    assert scales.overall == pytest.approx(np.sqrt((4 + 4 + 64) / 3))
+    np.testing.assert_allclose(scales.of_structures([10.0], [np.array([3, 3, 35])]), 10 * np.sqrt((8 + 24) / 3))
     assert observed_coverage([np.array([0.0, 0.99, -1.01, 3.0])], 0.6827) == 0.5
     errors = force_errors(evaluation(np.zeros((3, 3)), [1, 2]), evaluation(np.ones((3, 3)), [1, 2]))
-    assert [error.tolist() for error in errors] == [[1000.0] * 3, [1000.0] * 6]
+    assert [error.tolist() for error in errors] == [[[1000.0] * 3], [[1000.0] * 3] * 2]
 
 
 def features(values, numbers, n_atoms):

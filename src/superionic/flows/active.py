@@ -181,6 +181,7 @@ class ActiveLearningFlowMaker(Maker):
             settings=self.training,
             foundation=self.foundation,
             seed=self.seed if member == 0 else derived_seed(self.seed, "committee", member),
+            train_fraction=1.0 if member == 0 else self.settings.member_fraction,
             device=self.device,
         )
 

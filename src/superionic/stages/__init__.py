@@ -4,7 +4,7 @@ Source of the defaults: Deng et al., J. Mater. Chem. A 2025, doi 10.1039/d5ta053
 paper is silent the description says "our choice".
 """
 
-from superionic.stages.active import ActiveSettings, UncertaintyMeasure
+from superionic.stages.active import ActiveSettings, UncertaintyMeasure, check_rounds
 from superionic.stages.base import (
     RelaxSettings,
     StageSettings,
@@ -77,4 +77,5 @@ __all__ = [
     "TransportSettings",
     "UncertaintyMeasure",
     "VaspSettings",
+    "check_rounds",
 ]

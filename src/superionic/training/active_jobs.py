@@ -149,8 +149,10 @@ class ScoreMaker(Maker):
         places, pool = gather_pool(samplings, rounds, dataset)
         frames = [to_atoms(run.frames[index]) for run, index, _ in places]
         scorer = Scorer(dataset, models, self.settings.measure, self.device)
-        calibration = calibrate(scorer.uncertainty(scorer.valid), scorer.valid_errors())
-        uncertainty = calibration.scale * scorer.uncertainty(frames) if frames else np.zeros(0)
+        numbers = [atoms.numbers for atoms in scorer.valid]
+        calibration = calibrate(scorer.uncertainty(scorer.valid), scorer.valid_errors(), numbers)
+        raw = scorer.uncertainty(frames) if frames else np.zeros(0)
+        uncertainty = calibration.scales.of_structures(raw, [atoms.numbers for atoms in frames])
         seed = derived_seed(self.seed, "round", len(rounds))
         chosen = choose_informative(pool, uncertainty, self.settings, seed) if frames else []
         return ActiveRoundDoc(

@@ -36,7 +36,33 @@ class CalibrationVerdict(StrEnum):
     TOO_FEW = "too-few-structures"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """Factors that turn a measure of uncertainty into standard deviations of force components.
+
+    Attributes
+    ----------
+    overall : float
+        Factor of all atoms together, meV/A per unit of the measure; for elements that were not seen.
+    elements : dict
+        Factor of each atomic number.
+    """
+
+    overall: float
+    elements: dict[int, float]
+
+    def of_atoms(self, numbers: NDArray[np.int64]) -> FloatArray:
+        """Factor of each atom."""
+        return np.array([self.elements.get(int(number), self.overall) for number in numbers])
+
+    def of_structures(self, uncertainty: FloatArray, numbers: Sequence[NDArray[np.int64]]) -> FloatArray:
+        """Expected RMS force error of each structure, meV/A: its uncertainty times the RMS factor of its atoms."""
+        factors = [np.sqrt(np.mean(self.of_atoms(atoms) ** 2)) for atoms in numbers]
+        scaled: FloatArray = np.asarray(uncertainty, dtype=np.float64) * np.array(factors)
+        return scaled
+
+
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """How uncertainties compare with errors.
 
@@ -44,8 +70,8 @@ class Calibration:
     ----------
     n_structures : int
         Structures with known errors.
-    scale : float
-        Factor that turns the measure into a standard deviation of a force component, in meV/A per unit of the measure.
+    scales : Scales
+        Factors fitted on all of them.
     verdict : CalibrationVerdict
         Verdict on the scaled uncertainty.
     raw_verdict : CalibrationVerdict
@@ -59,11 +85,11 @@ class Calibration:
     expected_calibration_error : float
         Mean absolute difference of the two columns of `reliability`.
     spearman : float or None
-        Rank correlation of uncertainty and RMS force error over the structures; None where one of them is constant.
+        Rank correlation of scaled uncertainty and RMS force error over the structures; None where one is constant.
     """
 
     n_structures: int
-    scale: float
+    scales: Scales
     verdict: CalibrationVerdict
     raw_verdict: CalibrationVerdict
     coverage: dict[float, float]
@@ -73,20 +99,24 @@ class Calibration:
     spearman: float | None
 
 
-def calibrate(uncertainty: FloatArray, errors: Sequence[FloatArray]) -> Calibration:
+def calibrate(
+    uncertainty: FloatArray, errors: Sequence[FloatArray], numbers: Sequence[NDArray[np.int64]]
+) -> Calibration:
     """Compare uncertainties with errors.
 
-    The errors of all force components of structure i are taken for draws of N(0, (a u_i)^2) with its uncertainty u_i.
-    Coverage, reliability and verdict are those of intervals whose factor a was fitted on the *other* half of the
-    structures (every second one), so one structure never judges the factor that it has set. The factor that is reported
-    is fitted on all.
+    The errors of the force components of an atom of element Z in structure i are taken for draws of N(0, (a_Z u_i)^2)
+    with the uncertainty u_i of the structure. Coverage, reliability and verdict are those of intervals whose factors
+    were fitted on the *other* half of the structures (every second one), so no structure judges the factors that it has
+    set. The factors that are reported are fitted on all.
 
     Parameters
     ----------
     uncertainty : numpy.ndarray, (n,)
         One positive number per structure.
-    errors : sequence of numpy.ndarray, n times (n_components,)
-        Errors of the force components of each structure, meV/A.
+    errors : sequence of numpy.ndarray, n times (n_atoms, 3)
+        Errors of the forces of each structure, meV/A.
+    numbers : sequence of numpy.ndarray, n times (n_atoms,)
+        Atomic numbers.
 
     Raises
     ------
@@ -94,46 +124,64 @@ def calibrate(uncertainty: FloatArray, errors: Sequence[FloatArray]) -> Calibrat
         If the lengths differ, there is no structure, or an uncertainty is not positive and finite.
     """
     values = np.asarray(uncertainty, dtype=np.float64)
-    if len(values) == 0 or len(values) != len(errors):
+    if len(values) == 0 or not len(values) == len(errors) == len(numbers):
         raise InputError(f"{len(values)} uncertainties do not fit the errors of {len(errors)} structures")
     if not (np.isfinite(values).all() and (values > 0).all()):
-        raise InputError(
-            "an uncertainty is not positive and finite: a committee of equal models, or an unknown element"
-        )
-    halves = [list(range(start, len(values), 2)) for start in (0, 1)]
-    ratios, raw = [], [error / value for error, value in zip(errors, values, strict=True)]
-    for own, other in (halves, halves[::-1]):
-        factor = scale_factor(values[other], [errors[i] for i in other]) if len(other) else 1.0
-        ratios += [raw[i] / factor for i in own]
-    coverage = {level: observed_coverage(ratios, level) for level in (INNER, OUTER)}
-    raw_coverage = {level: observed_coverage(raw, level) for level in (INNER, OUTER)}
+        raise InputError("an uncertainty is not positive and finite: the models are equal, or an element is unknown")
+    raw = [error / value for error, value in zip(errors, values, strict=True)]
+    ratios = _cross_fitted(raw, numbers)
+    coverage, raw_coverage = (
+        {level: observed_coverage(found, level) for level in (INNER, OUTER)} for found in (ratios, raw)
+    )
     reliability, raw_reliability = (
         [(level, observed_coverage(found, level)) for level in LEVELS] for found in (ratios, raw)
     )
+    scales = fit_scales(raw, numbers)
     return Calibration(
         n_structures=len(values),
-        scale=scale_factor(values, errors),
+        scales=scales,
         verdict=judge(coverage, reliability, len(values)),
         raw_verdict=judge(raw_coverage, raw_reliability, len(values)),
         coverage=coverage,
         raw_coverage=raw_coverage,
         reliability=reliability,
         expected_calibration_error=calibration_error(reliability),
-        spearman=rank_correlation(values, errors),
+        spearman=rank_correlation(scales.of_structures(values, numbers), errors),
     )
 
 
-def scale_factor(uncertainty: FloatArray, errors: Sequence[FloatArray]) -> float:
-    """Factor a of largest likelihood for errors ~ N(0, (a u)^2), every force component counting once.
+def fit_scales(ratios: Sequence[FloatArray], numbers: Sequence[NDArray[np.int64]]) -> Scales:
+    """Factors of largest likelihood for errors ~ N(0, (a_Z u)^2), every force component counting once.
 
-        a^2 = sum_i sum_k (e_ik / u_i)^2 / sum_i n_i
+        a_Z^2 = mean over the atoms of Z and the components of (e / u)^2
 
     (Levi et al., Sensors 22, 5540, 2022; Musil et al., J. Chem. Theory Comput. 15, 906, 2019). With u pooled over the
     components of a structure, the bias of small committees in the latter's formula does not arise.
+
+    Parameters
+    ----------
+    ratios : sequence of numpy.ndarray, n times (n_atoms, 3)
+        Errors in units of the uncertainty of their structure.
+    numbers : sequence of numpy.ndarray, n times (n_atoms,)
+        Atomic numbers.
     """
-    squares = sum(float(np.sum((error / value) ** 2)) for error, value in zip(errors, uncertainty, strict=True))
-    factor = float(np.sqrt(squares / sum(error.size for error in errors)))
-    return factor if factor > 0 else float(np.finfo(np.float64).tiny)
+    squares = np.mean(np.concatenate(list(ratios)) ** 2, axis=1)
+    atoms = np.concatenate(list(numbers))
+    smallest = float(np.finfo(np.float64).tiny)  # errors of exactly zero must not divide by zero
+    return Scales(
+        overall=max(float(np.sqrt(squares.mean())), smallest),
+        elements={int(z): max(float(np.sqrt(squares[atoms == z].mean())), smallest) for z in np.unique(atoms)},
+    )
+
+
+def _cross_fitted(raw: Sequence[FloatArray], numbers: Sequence[NDArray[np.int64]]) -> list[FloatArray]:
+    """Errors in units of standard deviations whose factors come from the other half of the structures."""
+    halves = [list(range(start, len(raw), 2)) for start in (0, 1)]
+    ratios = []
+    for own, other in (halves, halves[::-1]):
+        scales = fit_scales([raw[i] for i in other], [numbers[i] for i in other]) if other else Scales(1.0, {})
+        ratios += [raw[i] / scales.of_atoms(numbers[i])[:, None] for i in own]
+    return ratios
 
 
 def observed_coverage(ratios: Sequence[FloatArray], level: float) -> float:
@@ -178,6 +226,6 @@ def rank_correlation(uncertainty: FloatArray, errors: Sequence[FloatArray]) -> f
 
 
 def force_errors(reference: Evaluation, predicted: Evaluation) -> list[FloatArray]:
-    """Errors of the force components of each structure, meV/A."""
+    """Errors of the forces of each structure, n times (n_atoms, 3), meV/A."""
     differences = MEV_PER_EV * (predicted.forces_eV_per_A - reference.forces_eV_per_A)
-    return [part.ravel() for part in np.split(differences, np.cumsum(reference.n_atoms)[:-1])]
+    return np.split(differences, np.cumsum(reference.n_atoms)[:-1])

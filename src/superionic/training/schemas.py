@@ -83,6 +83,7 @@ class CalibrationRecord(Document):
     measure: str = Field(description="committee or latent-distance")
     n_structures: int = Field(description="validation structures")
     scale: float = Field(description="standard deviation of a force component per unit of the measure, meV/A")
+    element_scales: dict[str, float] = Field(description="the same for each element; these are used")
     verdict: str = Field(description="calibrated, over-confident, under-confident, misshapen or too-few-structures")
     raw_verdict: str = Field(description="the same for the measure without the factor")
     coverage_68: float = Field(description="share of force errors inside the 68 % interval")

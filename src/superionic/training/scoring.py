@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from superionic.errors import CalculationError
@@ -171,7 +172,8 @@ def calibration_record(calibration: Calibration, measure: UncertaintyMeasure) ->
     return CalibrationRecord(
         measure=measure.value,
         n_structures=calibration.n_structures,
-        scale=calibration.scale,
+        scale=calibration.scales.overall,
+        element_scales={chemical_symbols[z]: scale for z, scale in calibration.scales.elements.items()},
         verdict=calibration.verdict.value,
         raw_verdict=calibration.raw_verdict.value,
         coverage_68=inner,
