@@ -21,7 +21,7 @@ from superionic.potentials import foundation_ref, load_calculator
 from superionic.provenance import derived_seed
 from superionic.sampling.configurations import configuration_descriptors
 from superionic.sampling.selection import choose
-from superionic.stages import SelectionMethod, TrainingMode
+from superionic.stages import ActiveSettings, SelectionMethod, TrainingMode
 from superionic.training.assemble import labels_of
 from superionic.training.mace_model import evaluate, foundation_head, load_model
 from superionic.training.mace_run import TrainingOutcome
@@ -33,7 +33,7 @@ SIZES = (30, 60, 120, 240)
 LARGE = 480
 SELECTORS = (SelectionMethod.KMEDOIDS, SelectionMethod.FPS, SelectionMethod.ENTROPY)
 RANDOM, ACTIVE = "random", "active"
-COMMITTEE = 3
+COMMITTEE, MEMBER_FRACTION = 3, ActiveSettings().member_fraction
 SHORTLIST = 3
 """The active loop spreads out among this many times as many frames of largest disagreement as it labels."""
 REPLAY = 30
@@ -109,6 +109,10 @@ class Study:
         return found
 
     def _sets(self, run: Run, indices: list[int]) -> Sets:
+        if run.member:
+            # as in a campaign: members of one start that see the same labels hardly differ
+            share = round(MEMBER_FRACTION * len(indices))
+            indices = np.random.default_rng([run.seed, run.member]).permutation(indices)[:share].tolist()
         chosen = [self.parts.pool[index] for index in indices]
         structures = [frame.atoms for frame in chosen]
         replay = make_replay(shipped_replay_file(FOUNDATION), structures, REPLAY, derived_seed(run.seed, "replay"))
