@@ -68,8 +68,7 @@ def plan(seeds: Iterable[int]) -> list[Run]:
         runs += [Run(mode, RANDOM, n, seed) for mode in TrainingMode for n in (*SIZES, LARGE)]
         runs += [Run(TrainingMode.MULTIHEAD, method, n, seed) for method in SELECTORS for n in SIZES]
         runs += [Run(TrainingMode.MULTIHEAD, ACTIVE, n, seed) for n in SIZES]
-        tuned = (TrainingMode.MULTIHEAD, TrainingMode.NAIVE)
-        runs += [Run(mode, RANDOM, n, seed, halide=True) for mode in tuned for n in SIZES]
+        runs += [Run(TrainingMode.MULTIHEAD, RANDOM, n, seed, halide=True) for n in SIZES]
     return runs
 
 
