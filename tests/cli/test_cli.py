@@ -16,6 +16,7 @@ COMMANDS = [
     "plan",
     "enumerate",
     "analyze",
+    "train",
     "run",
     "submit",
     "worker",

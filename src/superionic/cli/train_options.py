@@ -29,7 +29,7 @@ class Precision(StrEnum):
     DOUBLE = "float64"
 
 
-Data = Annotated[Path, typer.Argument(help="extended XYZ file with energies, forces and stresses")]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="extended XYZ file with energies, forces and stresses")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="folder for the model and everything about it")]
 ModeOption = Annotated[Mode | None, typer.Option("--mode", help="how to train [multihead]")]
 Foundation = Annotated[
