@@ -12,7 +12,7 @@ from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
 from superionic.ordering.supercells import supercell_label, supercell_size
 from superionic.spec import ElectrolyteSpec
-from superionic.stages import E0Source, LabelEngine
+from superionic.stages import E0Source, LabelEngine, TrainingMode
 from superionic.supercell_choice import SupercellShape
 
 SECONDS_PER_HOUR = 3600.0
@@ -135,7 +135,8 @@ def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> St
     structures = _training_sizes(spec, parents)
     mean_atoms = sum(atoms) / len(atoms)
     evaluations = sum(structures) * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE
-    work = f"{len(structures)} x {spec.training.mode.value}, at most {spec.training.max_epochs} epochs"
+    names = ", ".join(mode.value for mode in _modes(spec))
+    work = f"{len(structures)} x {names}, at most {spec.training.max_epochs} epochs"
     return StagePlan(
         Stage.TRAINING, len(structures), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core"
     )
@@ -147,7 +148,20 @@ def _training_sizes(spec: ElectrolyteSpec, parents: list[int]) -> list[float]:
     if active.rounds:
         sizes = [first + number * active.labels_per_round + replay for number in range(active.rounds + 1)]
         return [float(size) for size in sizes for _ in range(active.committee)]
-    return [share * (first + replay) for share in (1.0, *spec.training.learning_curve)]
+    wanted = [value * first if value <= 1 else value for value in spec.training.learning_curve]
+    # sizes beyond the whole training set are left out
+    curve = [float(first), *(size for size in wanted if size < first)]
+    return [
+        size + replay * (mode is TrainingMode.MULTIHEAD)
+        for mode in _modes(spec)
+        for size in curve
+        for _ in range(spec.training.curve_seeds)
+    ]
+
+
+def _modes(spec: ElectrolyteSpec) -> list[TrainingMode]:
+    """Training modes; several only for a learning curve."""
+    return list(dict.fromkeys([spec.training.mode, *spec.training.curve_modes]))
 
 
 def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
