@@ -65,9 +65,9 @@ class CampaignMaker(Maker):
     def _training(
         self,
         spec: ElectrolyteSpec,
-        dataset: Any,
+        dataset: Any,  # noqa: ANN401 (reference to the DatasetDoc)
         parts: list[CompositionJobs],
-        atoms: list[Any],  # noqa: ANN401
+        atoms: list[Any],
     ) -> TrainingJobs:
         """The flow whose output is the ModelDoc for production, and the learning curve if there is one."""
         seed = derived_seed(spec.seed, "training")
