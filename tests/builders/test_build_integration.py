@@ -42,6 +42,7 @@ def test_from_jobs_to_rows_and_only_what_changed(database, store, documents, sto
     assert {name: (c.built, c.failed) for name, c in first.collections.items()} == {
         "conductivities": (0, 0),
         "phase_diagrams": (0, 0),
+        "learning_curves": (0, 0),
         "models": (1, 0),
         "labels": (2, 0),
     }

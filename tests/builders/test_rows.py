@@ -3,11 +3,15 @@ import pytest
 from superionic.builders import (
     build_conductivities,
     build_labels,
+    build_learning_curves,
     build_models,
     build_phase_diagrams,
     flatten_phases,
 )
 from superionic.errors import DatabaseError
+from superionic.training.curve_assemble import curve_fits
+from superionic.training.curve_schemas import LearningCurveDoc, LearningPoint
+from superionic.training.schemas import ElementErrorRow
 
 
 def test_conductivity_row_is_flat_and_keeps_units_verdict_and_sources(documents, stored):
@@ -94,3 +98,49 @@ def test_output_without_a_key_is_refused_by_name(documents, stored):
     raw = stored(documents["conductivity"](key=""))
     with pytest.raises(DatabaseError, match=r"job-1:1 .*has no document key"):
         build_conductivities([raw])
+
+
+def test_learning_curve_row_holds_fits_without_their_lines(stored):
+    points = [
+        LearningPoint(
+            model_key=f"m{n}-{seed}",
+            mode="multihead",
+            n_train=n,
+            seed=seed,
+            energy_rmse_meV_per_atom=50 * n**-0.5 * (1 + 0.02 * seed),
+            force_rmse_meV_per_A=500 * n**-0.5 * (1 + 0.02 * seed),
+            stress_rmse_meV_per_A3=None,
+        )
+        for n in (10, 20, 40)
+        for seed in (0, 1)
+    ]
+    doc = LearningCurveDoc(key="c", points=points, n_test=9, model_key="m40-0", fits=curve_fits(points))
+    (row,) = build_learning_curves([stored(doc)])
+    assert (row.sizes, row.n_seeds, row.n_models, row.modes) == ([10, 20, 40], 2, 6, ["multihead"])
+    # labels without stresses have a curve of energies and forces only
+    assert [(fit.quantity, fit.advice) for fit in row.fits] == [("energy", "more_labels"), ("force", "more_labels")]
+    assert row.fits[0].exponent == pytest.approx(0.5)
+    assert not hasattr(row.fits[0], "line_error")
+
+
+def test_model_row_names_slopes_and_errors_by_element(documents, stored):
+    doc = documents["model"]()
+    element = ElementErrorRow(
+        model="tuned",
+        split="test",
+        element="Li",
+        n_atoms=48,
+        force_rmse_meV_per_A=55.0,
+        force_mae_meV_per_A=40.0,
+        force_max_meV_per_A=300.0,
+        force_r2=0.9,
+        force_slope=0.95,
+        force_slope_std=0.01,
+    )
+    errors = [row.model_copy(update={"force_slope": 0.8 if row.model == "foundation" else 0.95}) for row in doc.errors]
+    (row,) = build_models([stored(doc.model_copy(update={"errors": errors, "element_errors": [element]}))])
+    assert row.test_force_rmse_by_element_meV_per_A == {"Li": 55.0}
+    assert (row.foundation_test_force_slope, row.test_force_slope) == (0.8, 0.95)
+    # documents from before these numbers were kept
+    (old,) = build_models([stored(doc)])
+    assert (old.test_force_slope, old.test_force_rmse_by_element_meV_per_A) == (None, {})

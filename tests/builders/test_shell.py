@@ -37,6 +37,7 @@ def test_second_run_builds_only_what_is_new(stores, documents, stored):
     assert {name: counts.built for name, counts in first.collections.items()} == {
         "conductivities": 1,
         "phase_diagrams": 0,
+        "learning_curves": 0,
         "models": 1,
         "labels": 1,
     }

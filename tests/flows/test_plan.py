@@ -29,3 +29,17 @@ def test_supercells_that_are_no_multiples_are_written_as_matrices():
     assert len(odd.distinct) == 7
     assert "1,1,0;-1,1,0;0,0,1" in odd.distinct
     assert odd.kept == 2000
+
+
+def test_learning_curve_counts_modes_seeds_and_the_predictions_of_its_models():
+    spec = ElectrolyteSpec.from_file(WORKFLOWS / "quickstart.yaml")
+    data = spec.model_dump(mode="json")
+    # 5 compositions x 2 parents x 10 frames; what is beyond that is left out
+    more = {"learning_curve": [25, 50, 5000], "curve_modes": ["naive", "scratch"], "curve_seeds": 2}
+    data["training"] |= more | {"property_curve": True}
+    stages = {stage.stage: stage for stage in plan_campaign(ElectrolyteSpec.from_data(data)).stages}
+    assert stages["training"].jobs == 3 * 3 * 2
+    assert "multihead, naive, scratch" in stages["training"].work
+    per_model = stages["stability"].jobs + stages["transport"].jobs
+    assert stages["property curve"].jobs == 2 * per_model
+    assert "property curve" not in {stage.stage for stage in plan_campaign(spec).stages}

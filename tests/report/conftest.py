@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from superionic.documents import Blob, CompositionInfo, Resources
+from superionic.flows.property_schemas import PropertyConductivity, PropertyCurveDoc, PropertyPhase, PropertyPoint
 from superionic.labelling.schemas import LabelSetDoc, RefusedLabel
 from superionic.ordering.schemas import OrderingRecord, OrderingSetDoc
 from superionic.potentials.schemas import Failure, PotentialRef, ScreeningDoc
@@ -17,13 +18,14 @@ from superionic.sampling.schemas import SamplingSetDoc
 from superionic.spec import ElectrolyteSpec
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
 from superionic.training.active_schemas import ActiveLearningDoc, ActiveRoundDoc
+from superionic.training.curve_assemble import curve_fits
+from superionic.training.curve_schemas import ComparisonRow, LearningCurveDoc, LearningPoint
 from superionic.training.schemas import (
     CalibrationRecord,
     DatasetDoc,
+    ElementErrorRow,
     EpochRecord,
     ErrorRow,
-    LearningCurveDoc,
-    LearningPoint,
     ModelDoc,
     Parity,
 )
@@ -139,6 +141,13 @@ def _error_row(model, split, group, n, energy, force):
         force_mae_meV_per_A=0.7 * force,
         stress_rmse_meV_per_A3=force / 60,
         energy_shifted=model == "foundation",
+        energy_max_meV_per_atom=3 * energy,
+        energy_r2=0.5,
+        force_max_meV_per_A=12 * force,
+        force_r2=0.9,
+        stress_mae_meV_per_A3=force / 80,
+        stress_max_meV_per_A3=force / 10,
+        stress_r2=-0.2,
     )
 
 
@@ -172,6 +181,7 @@ def make_model():
         stopped_early=True,
         history=history,
         errors=make_errors(),
+        element_errors=make_element_errors(),
         parity_foundation=make_parity(rng, 0.03, 0.158),
         parity_tuned=make_parity(rng, 0.0065, 0.072),
         elements=["Li", "In", "Y", "Br", "Cl"],
@@ -181,18 +191,128 @@ def make_model():
 
 
 def make_learning_curve():
-    points = [
-        LearningPoint(
-            model_key=key("f", n),
-            mode="multihead",
-            n_train=n,
-            energy_rmse_meV_per_atom=40 / np.sqrt(n) + 3,
-            force_rmse_meV_per_A=500 / np.sqrt(n) + 20,
-            stress_rmse_meV_per_A3=9 / np.sqrt(n) + 0.5,
+    """Three modes, five sizes, three seeds; naive training reaches a floor."""
+    rng = np.random.default_rng(3)
+    laws = {"multihead": (500, 0.5, 20), "naive": (600, 0.45, 45), "scratch": (3000, 0.7, 0)}
+    points = []
+    for n in (60, 120, 250, 500, 1000):
+        for mode, (amplitude, exponent, floor) in laws.items():
+            for seed in range(3):
+                force = (amplitude * n**-exponent + floor) * np.exp(0.04 * rng.normal())
+                point = LearningPoint(
+                    model_key=key("f") if (n, mode, seed) == (1000, "multihead", 0) else f"{mode}-{n}-{seed}",
+                    mode=mode,
+                    n_train=n,
+                    seed=seed,
+                    energy_rmse_meV_per_atom=force / 12,
+                    force_rmse_meV_per_A=force,
+                    stress_rmse_meV_per_A3=force / 40,
+                    energy_slope=0.97,
+                    force_slope=0.95,
+                )
+                points.append(point)
+    return LearningCurveDoc(
+        key=key("1"),
+        points=points,
+        n_test=16,
+        model_key=key("f"),
+        fits=curve_fits(points),
+        comparison=[
+            make_comparison(*row)
+            for row in (
+                ("foundation", None, 31.3, 158.1, 0.78, None),
+                ("multihead", 1000, 6.4, 71.9, 0.97, 14.0),
+                ("naive", 1000, 7.1, 88.0, 0.93, 190.0),
+                ("scratch", 1000, 9.0, 121.0, 0.88, None),
+            )
+        ],
+        left_out=["2500 structures are more than the 1000 of the training set"],
+    )
+
+
+def make_comparison(model, n_train, energy, force, slope, drift):
+    return ComparisonRow(
+        model=model,
+        n_train=n_train,
+        n_models=3 if n_train else 1,
+        energy_rmse_meV_per_atom=energy,
+        energy_rmse_std_meV_per_atom=0.1 * energy if n_train else None,
+        force_rmse_meV_per_A=force,
+        force_rmse_std_meV_per_A=0.05 * force if n_train else None,
+        stress_rmse_meV_per_A3=force / 60,
+        energy_slope=slope - 0.05,
+        energy_slope_std=0.02,
+        force_slope=slope,
+        force_slope_std=0.01,
+        energy_shifted=model == "foundation",
+        drift_energy_meV_per_atom=drift and drift / 10,
+        drift_force_meV_per_A=drift,
+        drift_structures=40 if drift else None,
+        drift_left_out=12 if drift else None,
+        replay_head_force_meV_per_A=11.0 if model == "multihead" else None,
+    )
+
+
+def make_property_curve():
+    """The crystal of the second composition melts with the model on 60 structures, whose test error is not large."""
+    points = []
+    for n in (60, 250, 1000):
+        verdicts = ["ok", "framework_unstable"] if n == 60 else ["too_few_hops", "ok"]
+        points.append(
+            PropertyPoint(
+                model_key=f"multihead-{n}-0",
+                mode="multihead",
+                n_train=n,
+                energy_rmse_meV_per_atom=4 + 200 / n,
+                force_rmse_meV_per_A=20 + 500 * n**-0.5,
+                phases=[
+                    PropertyPhase(
+                        composition=place,
+                        formation_energy_eV_per_atom=0.001 * (i - 2) * (1 + 30 / n),
+                        e_above_hull_eV_per_atom=0.0,
+                        stable=True,
+                    )
+                    for i, place in enumerate(PLACES)
+                ],
+                conductivities=[
+                    PropertyConductivity(
+                        composition=PLACES[i],
+                        activation_energy_eV=None if i and n == 60 else 0.3 + 2 / n + 0.05 * i,
+                        activation_energy_std_eV=None if i and n == 60 else 0.04,
+                        reference_temperature_K=300.0,
+                        conductivity_at_reference_S_per_cm=None,
+                        conductivity_at_reference_95_S_per_cm=None,
+                        verdict="extrapolated",
+                        verdict_reason="made up",
+                        temperatures_K=[800.0, 1000.0],
+                        conductivities_S_per_cm=[0.05, (0.2 + 8 / n) / (1 + i)],
+                        conductivities_std_S_per_cm=[0.01, 0.02],
+                        run_verdicts=verdicts if i else ["ok", "ok"],
+                    )
+                    for i in (0, 2)
+                ],
+            )
         )
-        for n in (15, 30, 60)
+    return PropertyCurveDoc(key=key("2"), points=points, missing=["model on 120 structures: no phase diagram"])
+
+
+def make_element_errors():
+    return [
+        ElementErrorRow(
+            model=model,
+            split="test",
+            element=element,
+            n_atoms=96,
+            force_rmse_meV_per_A=scale * force,
+            force_mae_meV_per_A=0.7 * scale * force,
+            force_max_meV_per_A=5 * scale * force,
+            force_r2=0.93,
+            force_slope=0.9,
+            force_slope_std=0.02,
+        )
+        for model, scale in (("foundation", 2.0), ("tuned", 1.0))
+        for element, force in (("Li", 60.0), ("In", 90.0), ("Y", 95.0), ("Br", 70.0), ("Cl", 80.0))
     ]
-    return LearningCurveDoc(key=key("1"), points=points, n_test=16)
 
 
 def make_phase_diagram(places=PLACES, members=PLACES[:3]):
@@ -368,7 +488,15 @@ def make_documents(data):
     versions = (("ase", "3.26"), ("superionic", "0.1.0"))
     found = {}
     groups = (data.orderings, data.screenings, data.samplings, data.label_sets, data.ground_states, data.diffusions)
-    singles = (data.dataset, data.model, data.phase_diagram, data.learning_curve, *data.conductivities, *data.pathways)
+    singles = (
+        data.dataset,
+        data.model,
+        data.phase_diagram,
+        data.learning_curve,
+        data.property_curve,
+        *data.conductivities,
+        *data.pathways,
+    )
     for doc in (*(doc for group in groups for doc in group), *(doc for doc in singles if doc)):
         place = doc.composition.label if doc.composition else ""
         found[doc.key] = DocumentRecord(
@@ -455,6 +583,7 @@ def make_campaign():
         ),
         "model": make_model(),
         "learning_curve": make_learning_curve(),
+        "property_curve": make_property_curve(),
         "ground_states": tuple(
             GroundStateDoc(
                 key=key("9", i),

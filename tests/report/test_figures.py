@@ -8,11 +8,13 @@ import pytest
 
 from superionic.documents import CompositionInfo
 from superionic.report.figures_campaign import cost_by_stage, cost_chart, lanes, timeline_chart
+from superionic.report.figures_curves import comparison_chart, learning_curve_chart, property_curve_chart
 from superionic.report.figures_density import cartesian_grid, density_charts, enclosing_level
 from superionic.report.figures_stability import formation_chart, fractions_of, phase_diagram_chart, tie_lines
-from superionic.report.figures_training import history_chart, learning_curve_chart, parity_charts
+from superionic.report.figures_training import history_chart, parity_charts
 from superionic.report.figures_transport import arrhenius_chart, msd_chart
 from superionic.report.theme import GREY
+from superionic.training.curve_assemble import curve_fits
 
 
 def traces(chart, **wanted):
@@ -152,7 +154,8 @@ def test_formation_energies_show_both_sources(campaign):
 
 
 def test_parity_says_the_errors_of_the_whole_set(campaign):
-    energy, force = parity_charts(campaign.model)
+    energy, force, stress = parity_charts(campaign.model)
+    assert "stress" in stress.title
     assert [t.name for t in energy.figure.data if t.showlegend is not False] == [
         "foundation: RMSE 31 meV/atom",
         "tuned: RMSE 6.5 meV/atom",
@@ -165,13 +168,59 @@ def test_parity_says_the_errors_of_the_whole_set(campaign):
     assert parity_charts(campaign.model.model_copy(update={"parity_foundation": None, "parity_tuned": None})) == []
 
 
-def test_history_and_learning_curve(campaign):
+def test_history(campaign):
     history = history_chart(campaign.model)
     assert {t.name for t in history.figure.data} == {"teacher (labels)", "pt_head (replay of the foundation)"}
     assert "stopped early" in history.caption
-    curve = learning_curve_chart(campaign.learning_curve)
-    assert list(curve.figure.data[0].x) == [15, 30, 60]
     assert history_chart(campaign.model.model_copy(update={"history": []})) is None
+
+
+def test_learning_curve_shows_seeds_means_fit_and_what_comes_next(campaign):
+    doc = campaign.learning_curve
+    chart = learning_curve_chart(doc)
+    means = [t for t in chart.figure.data if t.name == "naive" and t.xaxis == "x2"]
+    forces = [p.force_rmse_meV_per_A for p in doc.points if (p.mode, p.n_train) == ("naive", 60)]
+    assert list(means[0].x) == [60, 120, 250, 500, 1000]
+    assert means[0].y[0] == pytest.approx(np.mean(forces))
+    assert len(named(chart, "naive, one seed")[0].x) == 15
+    fit = next(fit for fit in doc.fits if (fit.mode, fit.quantity) == ("naive", "force"))
+    (expected,) = [t for t in named(chart, "naive, expected") if t.xaxis == "x2"]
+    assert (list(expected.x), expected.y[0]) == ([2000], pytest.approx(fit.next_error))
+    assert "more labels of this kind pay" in chart.caption
+    assert "Left out: 2500 structures" in chart.caption
+    kinds = chart.columns["kind"]
+    assert (kinds.count("model"), kinds.count("expected")) == (3 * len(doc.points), len(doc.fits))
+    assert learning_curve_chart(doc.model_copy(update={"points": []})) is None
+
+
+def test_curve_of_two_points_has_no_fit_and_labels_without_stresses_no_panel_of_them(campaign):
+    points = [p for p in campaign.learning_curve.points if (p.mode, p.seed) == ("multihead", 0)][:2]
+    points = [p.model_copy(update={"stress_rmse_meV_per_A3": None}) for p in points]
+    doc = campaign.learning_curve.model_copy(update={"points": points, "fits": curve_fits(points), "left_out": []})
+    chart = learning_curve_chart(doc)
+    assert {t.name for t in chart.figure.data} == {"multihead"}
+    assert {t.xaxis for t in chart.figure.data} == {"x", "x2"}
+    assert "too few sizes for a fit" in chart.caption
+
+
+def test_modes_stand_side_by_side(campaign):
+    chart = comparison_chart(campaign.learning_curve)
+    slopes = [t for t in named(chart, "forces") if t.xaxis == "x3"]
+    assert dict(zip(slopes[0].y, slopes[0].x, strict=True))["foundation"] == pytest.approx(0.78)
+    assert "12 for multihead" in chart.caption
+    assert "No drift for scratch" in chart.caption
+    assert comparison_chart(campaign.learning_curve.model_copy(update={"comparison": []})) is None
+
+
+def test_property_curve_names_the_model_whose_crystal_melts(campaign):
+    chart = property_curve_chart(campaign.property_curve)
+    assert (
+        "Framework unstable in at least one run with the model on 60 structures (force RMSE 85 meV/Å)" in chart.caption
+    )
+    crosses = [t for t in chart.figure.data if t.xaxis == "x3" and "x" in (t.marker.symbol or ())]
+    assert [t.name for t in crosses] == ["Li<sub>3</sub>YBr<sub>6</sub>"]
+    assert "no phase diagram" in chart.caption
+    assert property_curve_chart(campaign.property_curve.model_copy(update={"points": []})) is None
 
 
 def test_density_levels_enclose_their_share():

@@ -21,10 +21,12 @@ from superionic.labelling.schemas import CalculationInfo, LabelDoc, LabelSetDoc,
 from superionic.potentials.registry import DATA, load_calculator, trust_file
 from superionic.stages import TrainingSettings
 from superionic.training.assemble import labels_of
+from superionic.training.curve_jobs import AssessModelMaker, LearningCurveMaker
+from superionic.training.curve_schemas import LearningCurveDoc
 from superionic.training.dataset import LabelledFrame, frames_from_extxyz, frames_to_extxyz
-from superionic.training.jobs import BuildDatasetMaker, FineTuneMaker, LearningCurveMaker
+from superionic.training.jobs import BuildDatasetMaker, FineTuneMaker
 from superionic.training.mace_model import evaluate, load_model, read_facts
-from superionic.training.schemas import DatasetDoc, LearningCurveDoc, ModelDoc
+from superionic.training.schemas import DatasetDoc, ModelDoc
 
 LEVEL = "teacher: Morse"
 SETTINGS = TrainingSettings(
@@ -144,8 +146,9 @@ def test_campaign_part_from_labels_to_learning_curve(label_sets, store, foundati
         for f in (0.5, 1.0)
     )
     again = FineTuneMaker(settings=SETTINGS, foundation=foundation, seed=3).make(dataset.output)
-    curve = LearningCurveMaker().make([part.output, full.output])
-    run(Flow([dataset, part, full, curve, again]), store)
+    assessed = [AssessModelMaker(drift=False).make(job.output, dataset.output) for job in (part, full)]
+    curve = LearningCurveMaker().make([job.output for job in assessed])
+    run(Flow([dataset, part, full, *assessed, curve, again]), store)
     model, points = output(full, store, ModelDoc), output(curve, store, LearningCurveDoc)
     assert [point.n_train for point in points.points] == [6, 12]
     assert points.points[1].model_key == model.key == model.potential.name
@@ -178,6 +181,12 @@ def _check_multihead_document(model):
     }
     assert all(row.energy_shifted == (row.model == "foundation") for row in model.errors)
     assert len(model.parity_tuned.force_reference_eV_per_A) == 6 * 8 * 3
+    test = {row.element: row for row in model.element_errors if (row.model, row.split) == ("tuned", "test")}
+    assert list(test) == ["Li", "Cl", "Br"]
+    tested = next(row for row in model.errors if (row.model, row.split, row.group) == ("tuned", "test", "all"))
+    squares = sum(row.n_atoms * row.force_rmse_meV_per_A**2 for row in test.values()) / (6 * 8)
+    assert tested.force_rmse_meV_per_A == pytest.approx(np.sqrt(squares))
+    assert tested.force_slope_std > 0
     assert model.elements == ["Br", "Cl", "Li"]
     assert not any("/" in argument for argument in model.command)
 

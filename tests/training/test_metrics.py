@@ -10,6 +10,7 @@ from superionic.training.metrics import (
     errors_between,
     errors_by_group,
     fit_element_offsets,
+    force_errors_by_element,
     parity_sample,
 )
 
@@ -104,3 +105,64 @@ def test_parity_sample_is_seeded_and_bounded():
     assert sample["force_reference_eV_per_A"] != other["force_reference_eV_per_A"]
     difference = np.subtract(sample["force_predicted_eV_per_A"], sample["force_reference_eV_per_A"])
     np.testing.assert_allclose(difference, 1.0)
+
+
+@given(scale=st.floats(0.3, 1.5), seed=st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_scaled_values_have_the_scale_as_their_slope(scale, seed):
+    """A potential that is softer by a factor has exactly that slope, whatever the compositions' own energies are."""
+    rng = np.random.default_rng(seed)
+    reference = evaluation(rng, [3, 1, 4, 1, 5, 9])
+    groups = ["a", "a", "b", "b", "b", "a"]
+    per_atom = reference.energies_eV / reference.n_atoms
+    means = np.array([per_atom[[g == name for g in groups]].mean() for name in groups])
+    soft = Evaluation(
+        (scale * (per_atom - means) + means + np.where(np.array(groups) == "a", 7.0, -3.0)) * reference.n_atoms,
+        scale * reference.forces_eV_per_A,
+        reference.stresses_eV_per_A3,
+        reference.n_atoms,
+    )
+    found = errors_between(reference, soft, groups)
+    assert found.energy_slope == pytest.approx(scale)
+    assert found.force_slope == pytest.approx(scale)
+    assert (found.energy_slope_std, found.force_slope_std) == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_error_of_a_slope_covers_the_truth_though_components_of_a_structure_are_correlated():
+    rng = np.random.default_rng(4)
+    inside = []
+    for _ in range(400):
+        n_atoms = np.full(25, 8)
+        true = evaluation(rng, n_atoms)
+        # each structure is too soft or too hard as a whole
+        factor = np.repeat(0.8 + 0.1 * rng.normal(size=25), n_atoms)[:, None]
+        soft = Evaluation(true.energies_eV, factor * true.forces_eV_per_A, true.stresses_eV_per_A3, n_atoms)
+        found = errors_between(true, soft)
+        inside.append(abs(found.force_slope - 0.8) < 1.96 * found.force_slope_std)
+    assert 0.90 < np.mean(inside) < 0.98
+
+
+def test_errors_of_each_element_and_largest_errors():
+    reference = Evaluation(np.zeros(2), np.ones((4, 3)) * [[1], [2], [-1], [-2]], np.zeros((2, 3, 3)), np.array([2, 2]))
+    predicted = moved(reference, np.array([0.0, -0.008]), np.array([[0.03], [0.0], [-0.01], [0.0]]), 0.0)
+    numbers = [np.array([3, 17]), np.array([3, 17])]
+    found = force_errors_by_element(reference, predicted, numbers)
+    assert list(found) == ["Li", "Cl"]
+    assert found["Li"].n_atoms == 2
+    assert found["Li"].force_rmse_meV_per_A == pytest.approx(np.sqrt(500))
+    assert found["Li"].force_max_meV_per_A == pytest.approx(30)
+    assert found["Li"].force_r2 == pytest.approx(1 - 0.0005)
+    assert found["Li"].force_slope == pytest.approx(1.02)
+    assert found["Cl"].force_slope == pytest.approx(1.0)
+    errors = errors_between(reference, predicted)
+    assert (errors.energy_max_meV_per_atom, errors.force_max_meV_per_A) == pytest.approx((4, 30))
+    # references that do not vary have neither R2 nor slope
+    assert (errors.energy_r2, errors.energy_slope, errors.stress_r2) == (None, None, None)
+
+
+def test_r2_of_energies_does_not_profit_from_different_compositions():
+    reference = Evaluation(np.array([0.0, 0.1, 50.0, 50.1]), np.zeros((4, 3)), np.zeros((4, 3, 3)), np.ones(4, int))
+    predicted = moved(reference, np.array([0.1, -0.1, 0.1, -0.1]), 0.0, 0.0)
+    # by composition: errors 0.1 about a spread of 0.05
+    assert errors_between(reference, predicted, ["a", "a", "b", "b"]).energy_r2 == pytest.approx(1 - 4)
+    assert errors_between(reference, predicted).energy_r2 > 0.99

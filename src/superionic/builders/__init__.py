@@ -7,9 +7,19 @@ Each collection has a pure function ``build_*`` (raw documents in, rows out) and
 from superionic.builders.build import BuildCounts, BuildReport, build_all, query_store
 from superionic.builders.conductivities import build_conductivities
 from superionic.builders.labels import build_labels
+from superionic.builders.learning_curves import build_learning_curves
 from superionic.builders.models import build_models, find_errors
 from superionic.builders.phase_diagrams import build_phase_diagrams, flatten_phases
-from superionic.builders.rows import ConductivityRow, LabelRow, ModelRow, PhaseDiagramRow, PhaseRow, QueryRow
+from superionic.builders.rows import (
+    ConductivityRow,
+    FitRow,
+    LabelRow,
+    LearningCurveRow,
+    ModelRow,
+    PhaseDiagramRow,
+    PhaseRow,
+    QueryRow,
+)
 from superionic.builders.shell import RECIPES, DocumentBuilder, Recipe
 from superionic.builders.stored import group_results, light_document
 
@@ -19,7 +29,9 @@ __all__ = [
     "BuildReport",
     "ConductivityRow",
     "DocumentBuilder",
+    "FitRow",
     "LabelRow",
+    "LearningCurveRow",
     "ModelRow",
     "PhaseDiagramRow",
     "PhaseRow",
@@ -28,6 +40,7 @@ __all__ = [
     "build_all",
     "build_conductivities",
     "build_labels",
+    "build_learning_curves",
     "build_models",
     "build_phase_diagrams",
     "find_errors",

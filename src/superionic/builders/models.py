@@ -8,7 +8,7 @@ from typing import Any
 from superionic.builders.common import common_fields
 from superionic.builders.rows import ModelRow
 from superionic.builders.stored import RawDoc, StoredResult, group_results, light_document
-from superionic.training.schemas import ErrorRow, ModelDoc, Split
+from superionic.training.schemas import ElementErrorRow, ErrorRow, ModelDoc, Split
 
 
 def build_models(docs: Iterable[RawDoc]) -> list[ModelRow]:
@@ -45,6 +45,7 @@ def _row(result: StoredResult) -> ModelRow:
     return ModelRow(
         **common_fields(result, doc),
         **_errors(doc.errors),
+        **_by_element(doc.element_errors),
         model_key=result.key,
         sha256=doc.potential.sha256,
         head=doc.potential.head,
@@ -62,6 +63,11 @@ def _row(result: StoredResult) -> ModelRow:
     )
 
 
+def _by_element(rows: list[ElementErrorRow]) -> dict[str, dict[str, float]]:
+    test = [row for row in rows if (row.model, row.split) == ("tuned", Split.TEST)]
+    return {"test_force_rmse_by_element_meV_per_A": {row.element: row.force_rmse_meV_per_A for row in test}}
+
+
 def _errors(errors: list[ErrorRow]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if (tuned := find_errors(errors, "tuned")) is not None:
@@ -72,10 +78,18 @@ def _errors(errors: list[ErrorRow]) -> dict[str, Any]:
             "test_force_rmse_meV_per_A": tuned.force_rmse_meV_per_A,
             "test_force_mae_meV_per_A": tuned.force_mae_meV_per_A,
             "test_stress_rmse_meV_per_A3": tuned.stress_rmse_meV_per_A3,
+            "test_energy_max_meV_per_atom": tuned.energy_max_meV_per_atom,
+            "test_energy_r2": tuned.energy_r2,
+            "test_force_max_meV_per_A": tuned.force_max_meV_per_A,
+            "test_force_r2": tuned.force_r2,
+            "test_energy_slope": tuned.energy_slope,
+            "test_force_slope": tuned.force_slope,
+            "test_force_slope_std": tuned.force_slope_std,
         }
     if (foundation := find_errors(errors, "foundation")) is not None:
         fields |= {
             "foundation_test_energy_rmse_meV_per_atom": foundation.energy_rmse_meV_per_atom,
             "foundation_test_force_rmse_meV_per_A": foundation.force_rmse_meV_per_A,
+            "foundation_test_force_slope": foundation.force_slope,
         }
     return fields

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from superionic.documents import Document
+from superionic.training.curve_schemas import ComparisonRow, LearningPoint
 
 
 class QueryRow(Document):
@@ -87,6 +88,23 @@ class PhaseDiagramRow(QueryRow):
     phases: list[PhaseRow] = Field(description="lowest ordering of each composition")
 
 
+class FitRow(Document):
+    """Power law of one mode and quantity, and its advice; without a fit only the advice."""
+
+    mode: str = Field(description="training mode")
+    quantity: str = Field(description="energy, force or stress")
+    n_sizes: int = Field(description="sizes of the training set")
+    exponent: float | None = Field(None, description="exponent of the power law")
+    exponent_low: float | None = Field(None, description="lower end of its 95 % interval")
+    exponent_high: float | None = Field(None, description="upper end of its 95 % interval")
+    floor: float | None = Field(None, description="floor, 0 without one; meV/atom, meV/A or meV/A^3")
+    next_n_train: int | None = Field(None, description="twice the largest training set")
+    next_error: float | None = Field(None, description="error expected there; meV/atom, meV/A or meV/A^3")
+    gain: float | None = Field(None, description="share of the error that the doubling takes away")
+    advice: str = Field(description="enough, more_labels, undecided or too_few_points")
+    reason: str = Field(description="why, in plain words")
+
+
 class ModelRow(QueryRow):
     """One trained potential."""
 
@@ -110,12 +128,38 @@ class ModelRow(QueryRow):
     test_force_rmse_meV_per_A: float | None = Field(None, description="test RMSE of the forces, meV/A")
     test_force_mae_meV_per_A: float | None = Field(None, description="test MAE of the forces, meV/A")
     test_stress_rmse_meV_per_A3: float | None = Field(None, description="test RMSE of the stress, meV/A^3")
+    test_energy_max_meV_per_atom: float | None = Field(None, description="largest test error of an energy, meV/atom")
+    test_energy_r2: float | None = Field(None, description="test R2 of the energies about the compositions' means")
+    test_force_max_meV_per_A: float | None = Field(None, description="largest test error of a force component, meV/A")
+    test_force_r2: float | None = Field(None, description="test R2 of the force components")
+    test_energy_slope: float | None = Field(None, description="softening slope of the test energies; below 1: soft")
+    test_force_slope: float | None = Field(None, description="softening slope of the test forces; below 1: soft")
+    test_force_slope_std: float | None = Field(None, description="its standard error")
+    test_force_rmse_by_element_meV_per_A: dict[str, float] = Field(
+        default={}, description="test RMSE of the forces on the atoms of each element, meV/A"
+    )
+    foundation_test_force_slope: float | None = Field(None, description="softening slope of the foundation's forces")
     foundation_test_energy_rmse_meV_per_atom: float | None = Field(
         None, description="test RMSE of the foundation's energy, meV/atom"
     )
     foundation_test_force_rmse_meV_per_A: float | None = Field(
         None, description="test RMSE of the foundation's forces, meV/A"
     )
+
+
+class LearningCurveRow(QueryRow):
+    """One learning curve; ``fits`` has one small entry per mode and quantity."""
+
+    model_key: str = Field(description="key of the model that the campaign goes on with")
+    n_test: int = Field(description="structures of the test set")
+    n_models: int = Field(description="models on the curve")
+    modes: list[str] = Field(description="training modes")
+    sizes: list[int] = Field(description="sizes of the training set")
+    n_seeds: int = Field(description="seeds of subset and training")
+    left_out: list[str] = Field(description="sizes that were not trained, with the reason")
+    points: list[LearningPoint] = Field(description="one per model, smallest training set first")
+    fits: list[FitRow] = Field(description="one per mode and quantity")
+    comparison: list[ComparisonRow] = Field(description="foundation and modes at the largest common size")
 
 
 class LabelRow(QueryRow):

@@ -14,6 +14,7 @@ from maggma.utils import grouper
 import superionic
 from superionic.builders.conductivities import build_conductivities
 from superionic.builders.labels import build_labels
+from superionic.builders.learning_curves import build_learning_curves
 from superionic.builders.models import build_models
 from superionic.builders.phase_diagrams import build_phase_diagrams
 from superionic.builders.rows import QueryRow
@@ -22,6 +23,7 @@ from superionic.documents import BaseDoc
 from superionic.errors import DatabaseError, InputError
 from superionic.labelling.schemas import LabelDoc
 from superionic.stability.schemas import PhaseDiagramDoc
+from superionic.training.curve_schemas import LearningCurveDoc
 from superionic.training.schemas import ModelDoc
 from superionic.transport.schemas import ConductivityDoc
 
@@ -63,7 +65,8 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "conductivities": Recipe(ConductivityDoc, build_conductivities, indexes=("verdict", "model_key")),
     "phase_diagrams": Recipe(PhaseDiagramDoc, build_phase_diagrams, indexes=("phases.formula", "model_key")),
-    "models": Recipe(ModelDoc, build_models, indexes=("level_of_theory", "sha256")),
+    "learning_curves": Recipe(LearningCurveDoc, build_learning_curves, indexes=("model_key", "modes")),
+    "models": Recipe(ModelDoc, build_models, version=2, indexes=("level_of_theory", "sha256")),
     "labels": Recipe(LabelDoc, build_labels, indexes=("level_of_theory", "accepted", "refusal", "parent_id")),
 }
 
@@ -82,7 +85,7 @@ class DocumentBuilder(Builder):
     target : Store
         The query collection; its key must be ``key``.
     collection : str
-        Name of the recipe: conductivities, phase_diagrams, models or labels.
+        Name of the recipe: conductivities, phase_diagrams, learning_curves, models or labels.
     retry_failed : bool
         Build rows again that failed before.
     delete_orphans : bool

@@ -22,6 +22,7 @@ class QueryTarget(StrEnum):
     HULLS = "hulls"
     CONDUCTIVITIES = "conductivities"
     MODELS = "models"
+    CURVES = "curves"
     LABELS = "labels"
     LINEAGE = "lineage"
 
@@ -30,9 +31,10 @@ COLLECTIONS = {
     QueryTarget.HULLS: "phase_diagrams",
     QueryTarget.CONDUCTIVITIES: "conductivities",
     QueryTarget.MODELS: "models",
+    QueryTarget.CURVES: "learning_curves",
     QueryTarget.LABELS: "labels",
 }
-UNWOUND = {QueryTarget.HULLS: "phases"}
+UNWOUND = {QueryTarget.HULLS: "phases", QueryTarget.CURVES: "fits"}
 COLUMNS = {
     QueryTarget.HULLS: ("key", "formula", "formation_energy_eV_per_atom", "e_above_hull_eV_per_atom", "stable"),
     QueryTarget.CONDUCTIVITIES: (
@@ -44,6 +46,7 @@ COLUMNS = {
         "verdict",
     ),
     QueryTarget.MODELS: ("key", "mode", "n_train", "test_energy_rmse_meV_per_atom", "test_force_rmse_meV_per_A"),
+    QueryTarget.CURVES: ("key", "mode", "quantity", "exponent", "next_n_train", "next_error", "gain", "advice"),
     QueryTarget.LABELS: ("key", "formula", "level_of_theory", "accepted", "refusal"),
 }
 

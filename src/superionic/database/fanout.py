@@ -64,7 +64,7 @@ def fetch_named(schema_name: str, key: str) -> Any:  # noqa: ANN401 (a document 
     return MontyDecoder().process_decoded(found["output"])
 
 
-def replace_by(children: Sequence[Job], gather: Job) -> Response[Any]:
+def replace_by(children: Sequence[Job | Flow], gather: Job) -> Response[Any]:
     """Let the running job be replaced by `children`, with the output of `gather` as its own.
 
     jobflow would add a further job that copies the output; giving `gather` the identity of the
@@ -72,7 +72,7 @@ def replace_by(children: Sequence[Job], gather: Job) -> Response[Any]:
 
     Parameters
     ----------
-    children : sequence of Job
+    children : sequence of Job or Flow
         The fanned-out jobs.
     gather : Job
         The job that joins their outputs.

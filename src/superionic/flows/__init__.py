@@ -5,6 +5,7 @@ from superionic.flows.campaign import CampaignMaker
 from superionic.flows.dataset import DatasetFlowMaker
 from superionic.flows.montecarlo import MobileSpecies, MonteCarloFlowMaker
 from superionic.flows.production import ProductionFlowMaker
+from superionic.flows.property_curve import PropertyCurveMaker
 from superionic.flows.training import LearningCurveFlowMaker
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "MobileSpecies",
     "MonteCarloFlowMaker",
     "ProductionFlowMaker",
+    "PropertyCurveMaker",
 ]

@@ -12,7 +12,7 @@ from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
 from superionic.ordering.supercells import supercell_label, supercell_size
 from superionic.spec import ElectrolyteSpec
-from superionic.stages import E0Source, LabelEngine
+from superionic.stages import E0Source, LabelEngine, TrainingMode
 from superionic.supercell_choice import SupercellShape
 
 SECONDS_PER_HOUR = 3600.0
@@ -85,14 +85,16 @@ def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[Com
     screened = [min(spec.screening.max_structures, item.kept) for item in compositions]
     parents = [min(spec.sampling.parents_per_composition, number) for number in screened]
     atoms = [_atoms(cell, max(cell.supercells, key=supercell_size)) for cell in cells]
+    stability, transport = _stability(spec, screened, atoms), _transport(spec, cells)
     return [
         StagePlan(Stage.ORDERING, len(cells), f"{sum(c.kept for c in compositions)} orderings kept", None, "seconds"),
         _screening(spec, screened, atoms),
         _sampling(spec, parents, atoms),
         _labelling(spec, parents, atoms),
         _training(spec, parents, atoms),
-        _stability(spec, screened, atoms),
-        _transport(spec, cells),
+        stability,
+        transport,
+        *_property_curve(spec, parents, stability, transport),
         *_monte_carlo(spec, cells),
     ]
 
@@ -135,7 +137,8 @@ def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> St
     structures = _training_sizes(spec, parents)
     mean_atoms = sum(atoms) / len(atoms)
     evaluations = sum(structures) * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE
-    work = f"{len(structures)} x {spec.training.mode.value}, at most {spec.training.max_epochs} epochs"
+    names = ", ".join(mode.value for mode in _modes(spec))
+    work = f"{len(structures)} x {names}, at most {spec.training.max_epochs} epochs"
     return StagePlan(
         Stage.TRAINING, len(structures), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core"
     )
@@ -147,7 +150,23 @@ def _training_sizes(spec: ElectrolyteSpec, parents: list[int]) -> list[float]:
     if active.rounds:
         sizes = [first + number * active.labels_per_round + replay for number in range(active.rounds + 1)]
         return [float(size) for size in sizes for _ in range(active.committee)]
-    return [share * (first + replay) for share in (1.0, *spec.training.learning_curve)]
+    return [
+        size + replay * (mode is TrainingMode.MULTIHEAD)
+        for mode in _modes(spec)
+        for size in [float(first), *_curve_sizes(spec, first)]
+        for _ in range(spec.training.curve_seeds)
+    ]
+
+
+def _curve_sizes(spec: ElectrolyteSpec, labels: int) -> list[float]:
+    """Sizes of the learning curve below the whole training set; those beyond it are left out."""
+    wanted = [value * labels if value <= 1 else value for value in spec.training.learning_curve]
+    return [size for size in wanted if size < labels]
+
+
+def _modes(spec: ElectrolyteSpec) -> list[TrainingMode]:
+    """Training modes; several only for a learning curve."""
+    return list(dict.fromkeys([spec.training.mode, *spec.training.curve_modes]))
 
 
 def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
@@ -176,6 +195,19 @@ def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
     runs = len(chosen) * len(lengths) * settings.replicas
     work = f"{runs} MD runs, {sum(lengths) * settings.replicas * len(chosen):g} ps in all"
     return StagePlan(Stage.TRANSPORT, runs, work, _md_hours(spec, steps * atoms), "smallest cell; one CPU core")
+
+
+def _property_curve(
+    spec: ElectrolyteSpec, parents: list[int], stability: StagePlan, transport: StagePlan
+) -> list[StagePlan]:
+    """Stability and transport again, with every model of the learning curve but the campaign's own."""
+    n_models = len(_curve_sizes(spec, _first_labels(spec, parents))) if spec.training.property_curve else 0
+    if not n_models:
+        return []
+    costs = [stage.cpu_hours for stage in (stability, transport) if stage.cpu_hours is not None]
+    work = f"{n_models} more models through stability and transport"
+    jobs, cost = n_models * (stability.jobs + transport.jobs), n_models * sum(costs) if costs else None
+    return [StagePlan("property curve", jobs, work, cost, "as stability and transport")]
 
 
 def _monte_carlo(spec: ElectrolyteSpec, cells: list[GridCell]) -> list[StagePlan]:

@@ -27,10 +27,13 @@ class ProductionFlowMaker(Maker):
         Name of the flow.
     device : str
         Torch device of relaxations and MD.
+    pathways : bool
+        Whether the ion density of one run per composition is computed.
     """
 
     name: str = "production"
     device: str = "cpu"
+    pathways: bool = True
 
     def make(self, spec: ElectrolyteSpec, model: Any, compositions: list[CompositionJobs]) -> Flow:  # noqa: ANN401
         """Flow whose output is the PhaseDiagramDoc.
@@ -90,7 +93,7 @@ class ProductionFlowMaker(Maker):
                 diffusion = mark(analysis.make(run.output), Stage.TRANSPORT, Category.CPU, spec.key)
                 jobs += [run, diffusion]
                 diffusions.append(diffusion)
-                if replica == 0 and temperature == pathway_temperature(spec):
+                if self.pathways and replica == 0 and temperature == pathway_temperature(spec):
                     path = PathwayMaker(f"pathways: {label} {temperature:g} K", spec.mobile)
                     jobs.append(mark(path.make(run.output, cell.structure), Stage.TRANSPORT, Category.CPU, spec.key))
         fit = ConductivityMaker(f"conductivity: {label}", spec.mobile, spec.charges[spec.mobile], settings)
@@ -98,6 +101,11 @@ class ProductionFlowMaker(Maker):
         return Flow(
             [*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec.key)], output=job.output, name=f"transport: {label}"
         )
+
+
+def conductivity_outputs(production: Flow) -> list[Any]:
+    """References to the conductivities that a production flow makes."""
+    return [part.output for part in production.jobs if isinstance(part, Flow)]
 
 
 def transport_points(spec: ElectrolyteSpec) -> list[CompositionPoint]:

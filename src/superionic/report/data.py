@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from superionic.builders.stored import RawDoc, class_name, light_document, newest_first
 from superionic.documents import BaseDoc
 from superionic.errors import InputError
+from superionic.flows.property_schemas import PropertyCurveDoc
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.ordering.schemas import OrderingSetDoc
 from superionic.potentials.schemas import ScreeningDoc
@@ -19,7 +20,8 @@ from superionic.sampling.schemas import SamplingSetDoc
 from superionic.spec import ElectrolyteSpec
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc
 from superionic.training.active_schemas import ActiveLearningDoc
-from superionic.training.schemas import DatasetDoc, LearningCurveDoc, ModelDoc
+from superionic.training.curve_schemas import LearningCurveDoc
+from superionic.training.schemas import DatasetDoc, ModelDoc
 from superionic.transport.schemas import ConductivityDoc, DiffusionDoc, PathwayDoc, TrajectoryDoc
 
 DocT = TypeVar("DocT", bound=BaseDoc)
@@ -45,7 +47,7 @@ class CampaignData:
         The spec.
     orderings, screenings, samplings, label_sets, ground_states : tuple of documents
         One per composition (label sets: one more per composition for relaxed ground states).
-    dataset, model, learning_curve, active, phase_diagram : document or None
+    dataset, model, learning_curve, property_curve, active, phase_diagram : document or None
         The one in use.
     models : tuple of ModelDoc
         All models of the campaign, the one in use included.
@@ -74,6 +76,7 @@ class CampaignData:
     models: tuple[ModelDoc, ...] = ()
     learning_curve: LearningCurveDoc | None = None
     active: ActiveLearningDoc | None = None
+    property_curve: PropertyCurveDoc | None = None
     ground_states: tuple[GroundStateDoc, ...] = ()
     phase_diagram: PhaseDiagramDoc | None = None
     trajectories: tuple[TrajectoryDoc, ...] = ()
@@ -203,15 +206,17 @@ class _Reader:
         conductivities = self.all(ConductivityDoc, _composition)
         diagram = self.one(PhaseDiagramDoc)
         models = self.all(ModelDoc, lambda doc: doc.key)
+        curve = self.one(LearningCurveDoc)
         return {
             "orderings": self.all(OrderingSetDoc, _composition),
             "screenings": self.all(ScreeningDoc, _composition),
             "samplings": self.all(SamplingSetDoc, _composition),
             "label_sets": self.all(LabelSetDoc, self._label_set_place),
             "dataset": self.one(DatasetDoc),
-            "model": _model_in_use(models, [diagram, *conductivities]),
+            "model": _model_in_use(models, [diagram, *conductivities, curve]),
             "models": models,
-            "learning_curve": self.one(LearningCurveDoc),
+            "learning_curve": curve,
+            "property_curve": self.one(PropertyCurveDoc),
             "active": self.one(ActiveLearningDoc),
             "ground_states": self.all(GroundStateDoc, _composition),
             "phase_diagram": diagram,

@@ -1,4 +1,4 @@
-"""Figures of the training stage: parity, validation history, learning curve."""
+"""Figures of the model in use: parity and validation history."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from plotly.subplots import make_subplots
 
 from superionic.builders.models import find_errors
 from superionic.report.numbers import rmse
-from superionic.report.theme import GREY, INK, PALETTE, Chart, axis, colour, log_axis, style, symbol
+from superionic.report.theme import GREY, INK, PALETTE, Chart, axis, colour, log_axis, style
 from superionic.training.mace_command import REPLAY_HEAD
-from superionic.training.schemas import ErrorRow, LearningCurveDoc, ModelDoc, Parity
+from superionic.training.schemas import ErrorRow, ModelDoc, Parity
 from superionic.units import MEV_PER_EV
 
 MAX_POINTS = 1500
+UNITS = {"energy": "eV/atom", "force": "eV/Å", "stress": "eV/Å³"}
+WORDS = {"energy": "energy per atom", "force": "force components", "stress": "stress components"}
 # name in the documents, name in the legend, colour, symbol
 MODELS = (("foundation", "foundation", PALETTE[4], "x-thin-open"), ("tuned", "tuned", PALETTE[0], "circle-open"))
 
 
 def parity_charts(model: ModelDoc) -> list[Chart]:
-    """Predicted against reference energies and forces of the test set, foundation and tuned, with residuals.
+    """Predicted against reference energies, forces and stresses of the test set, foundation and tuned, with residuals.
 
     Returns
     -------
@@ -39,11 +41,12 @@ def parity_charts(model: ModelDoc) -> list[Chart]:
     ]
     if not parities:
         return []
-    return [_parity(model, parities, "energy"), _parity(model, parities, "force")]
+    drawn = [quantity for quantity in UNITS if all(_values(parity, quantity)[0] for *_, parity in parities)]
+    return [_parity(model, parities, quantity) for quantity in drawn]
 
 
 def _parity(model: ModelDoc, parities: Sequence[tuple[str, str, str, str, Parity]], quantity: str) -> Chart:
-    unit = {"energy": "eV/atom", "force": "eV/Å"}[quantity]
+    unit = UNITS[quantity]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.05)
     columns: dict[str, list[Any]] = {"model": [], f"reference_{unit}": [], f"predicted_{unit}": []}
     ends: list[float] = []
@@ -73,7 +76,7 @@ def _parity(model: ModelDoc, parities: Sequence[tuple[str, str, str, str, Parity
     figure.update_xaxes(**axis(f"reference {quantity} ({unit})"), row=2, col=1)
     figure.update_yaxes(**axis(f"predicted ({unit})"), row=1, col=1)
     figure.update_yaxes(**axis(f"error (m{unit})"), row=2, col=1)
-    title = {"energy": "Parity: energy per atom", "force": "Parity: force components"}[quantity]
+    title = f"Parity: {WORDS[quantity]}"
     caption = _parity_caption(model, parities, quantity)
     return Chart(f"parity-{quantity}", title, caption, figure, 520, columns=columns)
 
@@ -94,6 +97,8 @@ def _parity_caption(model: ModelDoc, parities: Sequence[tuple[str, str, str, str
 def _values(parity: Parity, quantity: str) -> tuple[list[float], list[float]]:
     if quantity == "energy":
         return parity.energy_reference_eV_per_atom, parity.energy_predicted_eV_per_atom
+    if quantity == "stress":
+        return parity.stress_reference_eV_per_A3, parity.stress_predicted_eV_per_A3
     return parity.force_reference_eV_per_A, parity.force_predicted_eV_per_A
 
 
@@ -108,9 +113,13 @@ def _pairs(parity: Parity, quantity: str) -> tuple[NDArray[np.float64], NDArray[
 def _rmse_text(row: ErrorRow | None, quantity: str) -> str:
     if row is None:
         return "not available"
-    if quantity == "energy":
-        return f"{rmse(row.energy_rmse_meV_per_atom, row.n_structures)} meV/atom"
-    return f"{rmse(row.force_rmse_meV_per_A, row.n_structures)} meV/Å"
+    values = {
+        "energy": row.energy_rmse_meV_per_atom,
+        "force": row.force_rmse_meV_per_A,
+        "stress": row.stress_rmse_meV_per_A3,
+    }
+    value = values[quantity]
+    return "not available" if value is None else f"{rmse(value, row.n_structures)} m{UNITS[quantity]}"
 
 
 def history_chart(model: ModelDoc) -> Chart | None:
@@ -155,41 +164,3 @@ def history_chart(model: ModelDoc) -> Chart | None:
     records = model.history
     columns = {name: [getattr(record, name) for record in records] for name in type(records[0]).model_fields}
     return Chart("history", "Training history", caption, figure, 400, wide=True, columns=columns)
-
-
-def learning_curve_chart(doc: LearningCurveDoc) -> Chart | None:
-    """Test errors against the number of training structures.
-
-    Returns
-    -------
-    Chart or None
-        None without points.
-    """
-    if not doc.points:
-        return None
-    panels = (
-        ("energy_rmse_meV_per_atom", "energy RMSE (meV/atom)"),
-        ("force_rmse_meV_per_A", "force RMSE (meV/Å)"),
-        ("stress_rmse_meV_per_A3", "stress RMSE (meV/Å³)"),
-    )
-    figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.09)
-    for column, (field, title) in enumerate(panels, start=1):
-        for index, mode in enumerate(sorted({point.mode for point in doc.points})):
-            points = sorted((p for p in doc.points if p.mode == mode), key=lambda p: p.n_train)
-            trace = go.Scatter(
-                x=[point.n_train for point in points],
-                y=[getattr(point, field) for point in points],
-                mode="lines+markers",
-                name=mode,
-                legendgroup=mode,
-                showlegend=column == 1,
-                marker={"symbol": symbol(index), "size": 8},
-                line={"color": colour(index), "width": 1.5},
-            )
-            figure.add_trace(trace, row=1, col=column)
-        figure.update_xaxes(**log_axis("training structures", (p.n_train for p in doc.points)), row=1, col=column)
-        figure.update_yaxes(**log_axis(title, (getattr(p, field) for p in doc.points)), row=1, col=column)
-    style(figure, showlegend=True)
-    caption = f"Errors on the same {doc.n_test} test structures against the size of the training set."
-    columns = {name: [getattr(p, name) for p in doc.points] for name in type(doc.points[0]).model_fields}
-    return Chart("learning-curve", "Learning curve", caption, figure, 400, wide=True, columns=columns)

@@ -152,20 +152,24 @@ def _monte_carlo(data: CampaignData) -> Html:
 def _model(data: CampaignData) -> Html:
     if data.model is None:
         return unavailable("no potential was trained; see the failures and the timeline")
-    from superionic.report.figures_training import history_chart, learning_curve_chart, parity_charts
+    from superionic.report import tables_training
+    from superionic.report.figures_training import history_chart, parity_charts
 
-    curve = learning_curve_chart(data.learning_curve) if data.learning_curve else None
-    asked = bool(data.spec and data.spec.training.learning_curve)
-    reason = "its trainings did not finish" if asked else "training.learning_curve of the spec asks for none"
     parity = parity_charts(data.model)
-    rounds = [_rounds(data)] if data.active else []
+    charts = [chart for chart in (*parity, history_chart(data.model)) if chart is not None]
+    elements = tables_training.element_table(data.model)
+    cards = [card(chart) for chart in charts]
+    if elements:
+        beside = tag("div", tag("h3", "Errors of the test forces by element"), elements, class_="card")
+        cards.insert(len(parity), beside)
     return join(
         [
             None if parity else unavailable("parity plots: the model's document holds no test values"),
-            grid([*parity, history_chart(data.model), curve]),
-            *rounds,
-            None if curve or rounds else unavailable(f"learning curve over the size of the training set: {reason}"),
-            details("Errors by set and composition", tables.error_table(data.model, data), open_=True),
+            tag("div", *cards, class_="grid"),
+            _rounds(data) if data.active else None,
+            _learning_curve(data),
+            _property_curve(data),
+            details("Errors by set and composition", tables_training.error_table(data.model, data), open_=True),
             details("Hyper-parameters: requested and effective", tables.hyperparameter_table(data.model)),
         ]
     )
@@ -177,6 +181,45 @@ def _rounds(data: CampaignData) -> Html:
 
     chart = rounds_chart(data.active, data.spec.active.tolerance_meV_per_A if data.spec else None)
     return join([grid([chart]), details("Rounds of labels", tables.rounds_table(data.active), open_=True)])
+
+
+def _learning_curve(data: CampaignData) -> Html | None:
+    from superionic.report import tables_training
+    from superionic.report.figures_curves import comparison_chart, learning_curve_chart
+
+    doc = data.learning_curve
+    curve = learning_curve_chart(doc) if doc else None
+    if doc is None or curve is None:
+        if data.active:
+            return None
+        asked = bool(data.spec and data.spec.training.learning_curve)
+        reason = "its trainings did not finish" if asked else "training.learning_curve of the spec asks for none"
+        return unavailable(f"learning curve over the size of the training set: {reason}")
+    fits, modes = tables_training.fit_table(doc), tables_training.comparison_table(doc)
+    return join(
+        [
+            grid([curve, comparison_chart(doc)]),
+            details("Fits of the learning curve and advice", fits) if fits else None,
+            details("Training modes side by side", modes) if modes else None,
+        ]
+    )
+
+
+def _property_curve(data: CampaignData) -> Html | None:
+    from superionic.report import tables_training
+    from superionic.report.figures_curves import property_curve_chart
+
+    if data.property_curve is None:
+        asked = bool(data.spec and data.spec.training.property_curve)
+        reason = "predictions against training structures: the job did not finish"
+        return unavailable(reason) if asked else None
+    verdicts = tables_training.property_table(data.property_curve)
+    return join(
+        [
+            grid([property_curve_chart(data.property_curve)]),
+            details("Verdicts of the MD runs by model", verdicts, open_=True) if verdicts else None,
+        ]
+    )
 
 
 def _data(data: CampaignData) -> Html:

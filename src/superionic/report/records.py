@@ -21,6 +21,8 @@ STAGE_OF_KIND = {
     "LabelSetDoc": "labelling",
     "DatasetDoc": "training",
     "ModelDoc": "training",
+    "ModelAssessmentDoc": "training",
+    "AssessmentSetDoc": "training",
     "LearningCurveDoc": "training",
     "ActiveRoundDoc": "training",
     "ActiveLearningDoc": "training",
@@ -31,6 +33,7 @@ STAGE_OF_KIND = {
     "DiffusionDoc": "transport",
     "ConductivityDoc": "transport",
     "PathwayDoc": "transport",
+    "PropertyCurveDoc": "transport",
 }
 STAGES = tuple(dict.fromkeys(STAGE_OF_KIND.values()))
 

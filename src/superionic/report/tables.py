@@ -1,4 +1,4 @@
-"""Tables of the report besides the summary: runs, model errors, hyper-parameters, data, failures."""
+"""Tables of the report besides the summary: runs, hyper-parameters, data, failures."""
 
 from __future__ import annotations
 
@@ -84,35 +84,6 @@ def monte_carlo_table(documents: tuple[MonteCarloDoc, ...]) -> Html:
         for doc in documents
     ]
     return table(header, rows, numeric=[1, 3, 4, 6, 7])
-
-
-def error_table(model: ModelDoc, data: CampaignData) -> Html:
-    """Errors of foundation and tuned model per split and composition."""
-    names = {label: place.formula for label, place in compositions(data).items()}
-    header = ["Model", "set", "composition", "structures", "RMSE", "MAE", "RMSE", "MAE", "RMSE"]
-    groups = [("", 4), ("Energy (meV/atom)", 2), ("Forces (meV/Å)", 2), ("Stress (meV/Å³)", 1)]
-    rows = [
-        [
-            f"{row.model}*" if row.energy_shifted else row.model,
-            row.split,
-            formula(names.get(row.group, row.group)),
-            str(row.n_structures),
-            *(
-                "–" if value is None else rmse(value, row.n_structures)
-                for value in (
-                    row.energy_rmse_meV_per_atom,
-                    row.energy_mae_meV_per_atom,
-                    row.force_rmse_meV_per_A,
-                    row.force_mae_meV_per_A,
-                    row.stress_rmse_meV_per_A3,
-                )
-            ),
-        ]
-        for row in model.errors
-    ]
-    note = "* after per-element energy offsets were fitted, as the foundation has another level of theory"
-    shifted = any(row.energy_shifted for row in model.errors)
-    return join([table(header, rows, numeric=range(3, 9), groups=groups), tag("p", note) if shifted else None])
 
 
 def rounds_table(doc: ActiveLearningDoc) -> Html:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from jobflow import Maker
 from pymatgen.core import Composition, Structure
 
+from superionic.database.fanout import fetch
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import CompositionInfo
@@ -35,21 +36,33 @@ class GroundStateMaker(Maker):
         How many orderings, and how they are relaxed.
     device : str
         Torch device.
+    spec_key : str
+        What the result is filed under; by default the campaign of the screening.
     """
 
     name: str = "ground state"
     settings: StabilitySettings = field(default_factory=StabilitySettings)
     device: str = "cpu"
+    spec_key: str = ""
 
     @stage_job(data=["relaxed"], output_schema=GroundStateDoc)
-    def make(self, model: ModelDoc, screening: ScreeningDoc) -> GroundStateDoc:
-        """Relax; raises InsufficientDataError if no ordering could be relaxed."""
+    def make(self, model: ModelDoc | str, screening: ScreeningDoc | str) -> GroundStateDoc:
+        """Relax; both may be given by their keys.
+
+        Raises
+        ------
+        InsufficientDataError
+            If no ordering could be relaxed.
+        """
+        return self._make(fetch(model, ModelDoc), fetch(screening, ScreeningDoc))
+
+    def _make(self, model: ModelDoc, screening: ScreeningDoc) -> GroundStateDoc:
         return produce(
             GroundStateDoc,
             lambda: self._relax(model, screening),
             parents=[model, screening],
             settings=self.settings,
-            spec_key=screening.spec_key,
+            spec_key=self.spec_key or screening.spec_key,
             composition=screening.composition,
             device=self.device,
         )
@@ -89,7 +102,7 @@ class PhaseDiagramMaker(Maker):
     @stage_job(on_missing_none=True, output_schema=PhaseDiagramDoc)
     def make(
         self,
-        model: ModelDoc,
+        model: ModelDoc | str,
         ground_states: list[GroundStateDoc | None],
         label_sets: list[LabelSetDoc | None],
         end_members: list[CompositionInfo],
@@ -98,8 +111,8 @@ class PhaseDiagramMaker(Maker):
 
         Parameters
         ----------
-        model : ModelDoc
-            The tuned model.
+        model : ModelDoc or str
+            The tuned model, or its key.
         ground_states : list of GroundStateDoc or None
             One per composition; None where the job failed.
         label_sets : list of LabelSetDoc or None
@@ -112,11 +125,12 @@ class PhaseDiagramMaker(Maker):
         InsufficientDataError
             If an end member has no ground state.
         """
+        tuned = fetch(model, ModelDoc)
         found = [state for state in ground_states if state is not None]
-        parents = [model, *found, *(labels for labels in label_sets if labels is not None)]
+        parents = [tuned, *found, *(labels for labels in label_sets if labels is not None)]
         return produce(
             PhaseDiagramDoc,
-            lambda: _diagram(model, ground_states, label_sets, end_members),
+            lambda: _diagram(tuned, ground_states, label_sets, end_members),
             parents=parents,
             settings=[member.label for member in end_members],
             spec_key=found[0].spec_key if found else "",

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from superionic.stages.base import StageSettings
 
@@ -113,7 +113,17 @@ class TrainingSettings(StageSettings):
     scratch: ScratchSettings = Field(default_factory=ScratchSettings, description="architecture in mode scratch")
     dtype: str = Field("float64", pattern="^float(32|64)$", description="floating point type of the training")
     learning_curve: list[float] = Field(
-        default=[], description="fractions of the training set trained besides the whole, for the learning curve"
+        default=[],
+        description="fractions of the training set, or numbers of structures, trained besides the whole (our choice)",
+    )
+    curve_modes: list[TrainingMode] = Field(
+        default=[], description="further modes trained at every size of the learning curve and compared (our choice)"
+    )
+    curve_seeds: int = Field(
+        1, ge=1, description="seeds of subset and training at every size of the learning curve (we advise 3)"
+    )
+    property_curve: bool = Field(
+        False, description="also ground states and conductivities with the models of the learning curve (costly)"
     )
 
     @property
@@ -137,5 +147,30 @@ class TrainingSettings(StageSettings):
             raise ValueError(
                 "replay_labels: file needs labelled structures in replay_file or replay_set; the foundation's own set "
                 "has no labels"
+            )
+        return self
+
+    @field_validator("learning_curve")
+    @classmethod
+    def _fractions_or_counts(cls, values: list[float]) -> list[float]:
+        wrong = [value for value in values if value <= 0 or (value > 1 and value != round(value))]
+        if wrong:
+            raise ValueError(
+                f"learning_curve holds {wrong[0]:g}: give fractions of the training set above 0 and at most 1, or "
+                "whole numbers of structures"
+            )
+        if any(value <= 1 for value in values) and any(value > 1 for value in values):
+            raise ValueError(
+                f"learning_curve mixes fractions and numbers of structures ({', '.join(f'{v:g}' for v in values)}): "
+                "give one kind"
+            )
+        return values
+
+    @model_validator(mode="after")
+    def _curve_settings_need_a_curve(self) -> Self:
+        if not self.learning_curve and (self.curve_modes or self.curve_seeds > 1 or self.property_curve):
+            raise ValueError(
+                "curve_modes, curve_seeds and property_curve belong to a learning curve: give its sizes, e.g. "
+                "learning_curve: [0.25, 0.5], or [1.0] for the whole training set only"
             )
         return self

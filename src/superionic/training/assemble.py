@@ -19,7 +19,6 @@ from superionic.potentials.schemas import PotentialRef
 from superionic.stages import TrainingMode
 from superionic.training.dataset import SPLITS, Dataset, LabelledFrame, frames_to_extxyz
 from superionic.training.label_units import unit_suspicions
-from superionic.training.learning_curve import CurvePoint
 from superionic.training.mace_command import HEAD
 from superionic.training.mace_evidence import ModelFacts
 from superionic.training.mace_run import TrainingInput, TrainingOutcome
@@ -30,13 +29,16 @@ from superionic.training.metrics import (
     errors_between,
     errors_by_group,
     fit_element_offsets,
+    force_errors_by_element,
     parity_sample,
 )
-from superionic.training.schemas import DatasetDoc, EpochRecord, ErrorRow, ModelDoc, Parity
+from superionic.training.schemas import DatasetDoc, ElementErrorRow, EpochRecord, ErrorRow, ModelDoc, Parity
 
 FOUNDATION, TUNED, REPLAY = "foundation", "tuned", "replay"
 MODEL_MEDIA_TYPE = "application/x-mace-model"
 MAX_CAUSE_LENGTH = 60
+CURVE_SETTINGS = {"learning_curve", "curve_modes", "curve_seeds", "property_curve"}
+"""Settings that say which models are trained, and nothing about one of them."""
 
 
 def labelled_frames(labels: LabelSetDoc) -> list[LabelledFrame]:
@@ -178,6 +180,7 @@ def model_document(
         | {"r_max_A": evidence.model.r_max_A, "n_parameters": outcome.production_facts.n_parameters},
         history=[_epoch_record(record) for record in evidence.history],
         errors=_error_rows(inputs, evaluations),
+        element_errors=_element_rows(inputs, evaluations),
         parity_foundation=_parity(inputs, evaluations, FOUNDATION),
         parity_tuned=_parity(inputs, evaluations, TUNED),
         elements=sorted({symbol for frame in inputs.train for symbol in frame.atoms.get_chemical_symbols()}),
@@ -191,7 +194,7 @@ def model_document(
 def requested_values(inputs: TrainingInput, foundation: PotentialRef | None, train_fraction: float) -> dict[str, Any]:
     """What was asked for, as plain data."""
     request = inputs.request
-    return request.settings.model_dump(mode="json", exclude={"learning_curve"}) | {
+    return request.settings.model_dump(mode="json", exclude=CURVE_SETTINGS) | {
         "heads": request.heads,
         "seed": request.seed,
         "device": request.device,
@@ -270,6 +273,22 @@ def _error_rows(inputs: TrainingInput, evaluations: dict[str, Evaluation]) -> li
     return rows
 
 
+def _element_rows(inputs: TrainingInput, evaluations: dict[str, Evaluation]) -> list[ElementErrorRow]:
+    rows = []
+    for model in (FOUNDATION, TUNED):
+        for split in SPLITS:
+            frames = _frames(inputs, split)
+            if not frames or f"{model}_{split}" not in evaluations:
+                continue
+            numbers = [frame.atoms.numbers for frame in frames]
+            found = force_errors_by_element(labels_of(frames), evaluations[f"{model}_{split}"], numbers)
+            rows += [
+                ElementErrorRow(model=model, split=split, element=element, **asdict(errors))
+                for element, errors in found.items()
+            ]
+    return rows
+
+
 def error_row(errors: Errors, model: str, split: str, group: str) -> ErrorRow:
     """One row of the table of errors; the foundation's energies were shifted before."""
     # NaN is what labels without stresses lead to
@@ -319,18 +338,3 @@ def _warnings(inputs: TrainingInput, outcome: TrainingOutcome) -> list[str]:
 
 def _losses(outcome: TrainingOutcome) -> list[float]:
     return [record.loss for record in outcome.evidence.history if record.head == HEAD]
-
-
-def curve_point(model: ModelDoc) -> CurvePoint:
-    """Point of a learning curve.
-
-    Raises
-    ------
-    InputError
-        If the model carries no test errors.
-    """
-    rows = [row for row in model.errors if (row.model, row.split, row.group) == (TUNED, "test", "all")]
-    if not rows:
-        raise InputError(f"model {model.key} has no errors on the test set; train it again")
-    values = rows[0].model_dump(exclude={"model", "split", "group", "energy_shifted"})
-    return CurvePoint(model_key=model.key, mode=model.mode, n_train=model.n_train, test_errors=Errors(**values))

@@ -308,6 +308,19 @@ def nested_subset(frames: Sequence[LabelledFrame], fraction: float, seed: int) -
     """
     if not 0.0 < fraction <= 1.0:
         raise InputError(f"train_fraction is {fraction}; it must be above 0 and at most 1")
+    return nested_frames(frames, max(1, round(fraction * len(frames))), seed)
+
+
+def nested_frames(frames: Sequence[LabelledFrame], count: int, seed: int) -> list[LabelledFrame]:
+    """As :func:`nested_subset`, by number of frames.
+
+    Raises
+    ------
+    InputError
+        If there are fewer frames than that.
+    """
+    if not 1 <= count <= len(frames):
+        raise InputError(f"train_count is {count}; the training set has {len(frames)} structures")
     rng = np.random.default_rng(seed)
     by_parent: dict[str, list[int]] = defaultdict(list)
     for index in rng.permutation(len(frames)).tolist():
@@ -315,8 +328,7 @@ def nested_subset(frames: Sequence[LabelledFrame], fraction: float, seed: int) -
     turns = {index: turn for members in by_parent.values() for turn, index in enumerate(members)}
     parent_rank = {parent: rank for rank, parent in enumerate(rng.permutation(sorted(by_parent)).tolist())}
     order = sorted(turns, key=lambda index: (turns[index], parent_rank[frames[index].parent_id]))
-    kept = sorted(order[: max(1, round(fraction * len(frames)))])
-    return [frames[index] for index in kept]
+    return [frames[index] for index in sorted(order[:count])]
 
 
 def frames_to_extxyz(frames: Sequence[LabelledFrame], more: Mapping[str, str] | None = None) -> str:

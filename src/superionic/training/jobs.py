@@ -1,4 +1,4 @@
-"""Makers of the training stage: data set, fine-tuning, learning curve."""
+"""Makers of the training stage: data set and fine-tuning."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from ase import Atoms
 from jobflow import Maker
 
+from superionic.database.fanout import fetch
 from superionic.database.jobs import stage_job
 from superionic.database.live import TRAININGS, LiveDocument
 from superionic.database.reuse import document_key, produce, store_of_job
@@ -23,16 +24,22 @@ from superionic.provenance import derived_seed
 from superionic.settings import load_settings
 from superionic.stages import ReplayLabels, TrainingMode, TrainingSettings
 from superionic.training.assemble import (
-    curve_point,
+    CURVE_SETTINGS,
     dataset_document,
     labelled_frames,
     labels_of,
     model_document,
     one_level_of_theory,
 )
-from superionic.training.dataset import SPLITS, LabelledFrame, build_dataset, frames_from_extxyz, nested_subset
+from superionic.training.dataset import (
+    SPLITS,
+    LabelledFrame,
+    build_dataset,
+    frames_from_extxyz,
+    nested_frames,
+    nested_subset,
+)
 from superionic.training.e0s import chosen_e0s
-from superionic.training.learning_curve import order_points
 from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
 from superionic.training.mace_command import TrainingRequest
 from superionic.training.mace_run import TrainingInput, TrainingOutcome, run_training, training_identity
@@ -40,11 +47,11 @@ from superionic.training.metrics import errors_between
 from superionic.training.preflight import Problems, TrainingPlan, check_plan
 from superionic.training.progress import OnProgress, Phase, TrainingProgress
 from superionic.training.replay import ReplaySet, mace_replay_file, make_replay, shipped_replay_file
-from superionic.training.schemas import DatasetDoc, LearningCurveDoc, LearningPoint, ModelDoc
+from superionic.training.schemas import DatasetDoc, ModelDoc
 from superionic.training.training_folder import TrainingFolder, remove_old
 
 DATASET_SETTINGS = {"valid_fraction", "test_fraction", "batch_size"}
-NOT_OF_THE_TRAINING = {"learning_curve", "valid_fraction", "test_fraction", "replay_file", "replay_set"}
+NOT_OF_THE_TRAINING = CURVE_SETTINGS | {"valid_fraction", "test_fraction", "replay_file", "replay_set"}
 """Settings that enter the key of a model through its data set or its replay file, or not at all."""
 
 
@@ -127,6 +134,10 @@ class FineTuneMaker(Maker):
         The campaign's seed.
     train_fraction : float
         Share of the training set, for learning curves; smaller subsets are inside larger ones.
+    train_count : int, optional
+        Number of training structures instead of a share.
+    replay_seed : int, optional
+        Seed of the replay set, by default `seed`; give models that are to be compared the same.
     threads : int
         Torch threads of the training process.
     device : str
@@ -138,17 +149,19 @@ class FineTuneMaker(Maker):
     foundation: str = "mace-mp-0a-medium"
     seed: int = 0
     train_fraction: float = 1.0
+    train_count: int | None = None
+    replay_seed: int | None = None
     threads: int = 1
     device: str = "cpu"
 
     @stage_job(models=["model_blob", "parity_foundation", "parity_tuned"], output_schema=ModelDoc)
-    def make(self, dataset: DatasetDoc, isolated_atoms: list[IsolatedAtomDoc] | None = None) -> ModelDoc:
+    def make(self, dataset: DatasetDoc | str, isolated_atoms: list[IsolatedAtomDoc] | None = None) -> ModelDoc:
         """Train, check and evaluate one model.
 
         Parameters
         ----------
-        dataset : DatasetDoc
-            Labelled structures.
+        dataset : DatasetDoc or str
+            Labelled structures, or the key of the document.
         isolated_atoms : list of IsolatedAtomDoc, optional
             Isolated atoms at the level of the labels, for ``settings.e0s: isolated``.
 
@@ -168,7 +181,7 @@ class FineTuneMaker(Maker):
         UntrustedModelError
             If the foundation is a file that nobody has trusted.
         """
-        return self.train(dataset, isolated_atoms)
+        return self.train(fetch(dataset, DatasetDoc), isolated_atoms)
 
     def train(
         self,
@@ -235,13 +248,15 @@ class FineTuneMaker(Maker):
     def _identity(self, foundation: PotentialRef | None, replay_file: Path | None) -> dict[str, Any]:
         from superionic.potentials.registry import file_sha256
 
-        return {
+        identity = {
             "settings": self.settings.model_dump(exclude=NOT_OF_THE_TRAINING),
             "foundation": None if foundation is None else [foundation.sha256, foundation.head],
             "replay": None if replay_file is None else file_sha256(replay_file),
             "seed": self.seed,
             "train_fraction": self.train_fraction,
         }
+        identity |= {"train_count": self.train_count} if self.train_count else {}
+        return identity | ({} if self.replay_seed in {None, self.seed} else {"replay_seed": self.replay_seed})
 
     def _foundation(self) -> PotentialRef | None:
         if self.settings.mode is TrainingMode.SCRATCH:
@@ -280,15 +295,18 @@ class FineTuneMaker(Maker):
         outcome = run_training(inputs, folder.path, on_progress or self._live(dataset, folder.path), wait=True)
         verify(inputs, outcome, folder.path)
         folder.lighten()
-        model = model_document(dataset, inputs, outcome, foundation, self.train_fraction)
+        model = model_document(dataset, inputs, outcome, foundation, self._fraction(dataset))
         return model.model_copy(update={"warnings": [*notes, *model.warnings]})
+
+    def _fraction(self, dataset: DatasetDoc) -> float:
+        return self.train_fraction if self.train_count is None else self.train_count / dataset.counts["train"]
 
     def _live(self, dataset: DatasetDoc, folder: Path) -> OnProgress:
         """Keep a document in the database that says how far the training is."""
         fixed = {
             "name": self.name,
             "spec_key": dataset.spec_key,
-            "train_fraction": self.train_fraction,
+            "train_fraction": self._fraction(dataset),
             "hostname": platform.node(),
             "folder": str(folder),
         }
@@ -313,7 +331,7 @@ class FineTuneMaker(Maker):
         self, dataset: DatasetDoc, foundation: PotentialRef | None, replay_file: Path | None, problems: Problems
     ) -> TrainingInput:
         frames = {name: frames_from_extxyz(getattr(dataset, f"{name}_extxyz")) for name in SPLITS}
-        train = nested_subset(frames["train"], self.train_fraction, derived_seed(self.seed, "training", "subset"))
+        train = self._subset(frames["train"])
         replay = problems.attempt(lambda: self._replay([frame.atoms for frame in train], replay_file))
         request = TrainingRequest(
             settings=self.settings,
@@ -336,10 +354,18 @@ class FineTuneMaker(Maker):
             foundation_head=None if foundation is None else foundation.head,
         )
 
+    def _subset(self, frames: Sequence[LabelledFrame]) -> list[LabelledFrame]:
+        seed, count = derived_seed(self.seed, "training", "subset"), self.train_count
+        return nested_subset(frames, self.train_fraction, seed) if count is None else nested_frames(frames, count, seed)
+
+    def replay_set(self, dataset: DatasetDoc) -> ReplaySet | None:
+        """Replay structures of a training on the whole training set; None unless the mode is multi-head."""
+        return self._replay([frame.atoms for frame in frames_from_extxyz(dataset.train_extxyz)], self._replay_file())
+
     def _replay(self, training: Sequence[Atoms], replay_file: Path | None) -> ReplaySet | None:
         if self.settings.mode is not TrainingMode.MULTIHEAD:
             return None
-        seed = derived_seed(self.seed, "training", "replay")
+        seed = derived_seed(self.seed if self.replay_seed is None else self.replay_seed, "training", "replay")
         labelled = self.settings.replay_labels is ReplayLabels.FILE
         return make_replay(replay_file, training, self.settings.replay_structures, seed, labelled=labelled)
 
@@ -350,52 +376,6 @@ class FineTuneMaker(Maker):
         if _sha256(path) != foundation.sha256:
             raise InputError(f"the foundation file {path} changed while it was being used; start the job again")
         return path
-
-
-@dataclass
-class LearningCurveMaker(Maker):
-    """Collect models that were trained on parts of one training set.
-
-    Parameters
-    ----------
-    name : str
-        Name of the job.
-    """
-
-    name: str = "learning curve"
-
-    @stage_job(on_missing_none=True, output_schema=LearningCurveDoc)
-    def make(self, models: list[ModelDoc | None]) -> LearningCurveDoc:
-        """Order the test errors by the size of the training set.
-
-        Parameters
-        ----------
-        models : list of ModelDoc or None
-            Models tested on one test set; None where a training failed.
-
-        Returns
-        -------
-        LearningCurveDoc
-            The curve.
-
-        Raises
-        ------
-        InputError
-            If the models do not share a test set.
-        InsufficientDataError
-            If no model is left.
-        """
-        found = [model for model in models if model is not None]
-        if not found:
-            raise InsufficientDataError("no training finished, so there is no learning curve; see the training jobs")
-        missing = len(models) - len(found)
-        return produce(
-            LearningCurveDoc,
-            lambda: _learning_curve(found, missing),
-            parents=found,
-            settings={"missing": missing},
-            spec_key=found[0].spec_key,
-        )
 
 
 def verify(inputs: TrainingInput, outcome: TrainingOutcome, folder: Path) -> None:
@@ -412,25 +392,6 @@ def verify(inputs: TrainingInput, outcome: TrainingOutcome, folder: Path) -> Non
     check_saved_weights(evidence.history, evidence.log.best_epoch or 0, errors, folder)
     check_production_model(
         found["tuned_valid"], found["production_valid"], outcome.production_facts, request.settings.dtype, folder
-    )
-
-
-def _learning_curve(models: Sequence[ModelDoc], missing: int) -> LearningCurveDoc:
-    points = order_points([curve_point(model) for model in models])
-    return LearningCurveDoc(
-        points=[
-            LearningPoint(
-                model_key=point.model_key,
-                mode=point.mode,
-                n_train=point.n_train,
-                energy_rmse_meV_per_atom=point.test_errors.energy_rmse_meV_per_atom,
-                force_rmse_meV_per_A=point.test_errors.force_rmse_meV_per_A,
-                stress_rmse_meV_per_A3=point.test_errors.stress_rmse_meV_per_A3,
-            )
-            for point in points
-        ],
-        n_test=points[0].test_errors.n_structures,
-        warnings=[f"{missing} trainings failed and are missing from the curve"] if missing else [],
     )
 
 

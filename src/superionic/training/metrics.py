@@ -59,9 +59,15 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Errors:
-    """Root-mean-square and mean absolute errors on one set of structures.
+    """Errors on one set of structures, and the softening slopes.
 
-    Energies are per atom; forces and stresses are counted by component (3 per atom, 9 per structure), as MACE does.
+    Energies are per atom; forces and stresses are counted by component (3 per atom, 9 per structure), as MACE does. R2
+    of energies is taken about the mean of each composition, R2 of forces and stresses about the mean of each tensor
+    component. What cannot be computed is None, e.g. R2 of values that are all equal.
+
+    Slopes are those of predicted against reference values, with their standard errors: of force components through the
+    origin, of energies about the mean of each composition. Below 1 the potential is too soft, as universal potentials
+    are (Deng et al., npj Comput. Mater. 11, 9 (2025), doi 10.1038/s41524-024-01500-6).
     """
 
     n_structures: int
@@ -70,6 +76,30 @@ class Errors:
     force_rmse_meV_per_A: float
     force_mae_meV_per_A: float
     stress_rmse_meV_per_A3: float
+    energy_max_meV_per_atom: float | None = None
+    energy_r2: float | None = None
+    force_max_meV_per_A: float | None = None
+    force_r2: float | None = None
+    stress_mae_meV_per_A3: float | None = None
+    stress_max_meV_per_A3: float | None = None
+    stress_r2: float | None = None
+    energy_slope: float | None = None
+    energy_slope_std: float | None = None
+    force_slope: float | None = None
+    force_slope_std: float | None = None
+
+
+@dataclass(frozen=True)
+class ForceErrors:
+    """Errors of the force components on the atoms of one element, and their softening slope."""
+
+    n_atoms: int
+    force_rmse_meV_per_A: float
+    force_mae_meV_per_A: float
+    force_max_meV_per_A: float
+    force_r2: float | None
+    force_slope: float | None
+    force_slope_std: float | None
 
 
 @dataclass(frozen=True)
@@ -133,8 +163,15 @@ def fit_element_offsets(numbers: Sequence[NDArray[np.int64]], differences_eV: Fl
     return ElementOffsets(dict(zip(elements, solution.tolist(), strict=True)), int(rank))
 
 
-def errors_between(reference: Evaluation, predicted: Evaluation) -> Errors:
+def errors_between(reference: Evaluation, predicted: Evaluation, groups: Sequence[str] | None = None) -> Errors:
     """Errors of predictions against references on the same structures.
+
+    Parameters
+    ----------
+    reference, predicted : Evaluation
+        Values of the same structures.
+    groups : sequence of str, optional
+        Composition of each structure, about whose means R2 and slope of the energies are taken; one by default.
 
     Raises
     ------
@@ -149,6 +186,16 @@ def errors_between(reference: Evaluation, predicted: Evaluation) -> Errors:
     energy = MEV_PER_EV * (predicted.energies_eV - reference.energies_eV) / reference.n_atoms
     force = MEV_PER_EV * (predicted.forces_eV_per_A - reference.forces_eV_per_A)
     stress = MEV_PER_EV * (predicted.stresses_eV_per_A3 - reference.stresses_eV_per_A3)
+    places = ["all"] * len(reference) if groups is None else groups
+    energy_spread = centred(reference.energies_eV / reference.n_atoms, places)
+    energy_slope = slope_through_origin(
+        energy_spread,
+        centred(predicted.energies_eV / predicted.n_atoms, places),
+        np.arange(len(reference)),
+        n_means=len(set(places)),
+    )
+    structures = np.repeat(np.arange(len(reference)), reference.n_atoms)
+    force_slope = slope_through_origin(reference.forces_eV_per_A, predicted.forces_eV_per_A, structures)
     return Errors(
         n_structures=len(reference),
         energy_rmse_meV_per_atom=_rms(energy),
@@ -156,6 +203,17 @@ def errors_between(reference: Evaluation, predicted: Evaluation) -> Errors:
         force_rmse_meV_per_A=_rms(force),
         force_mae_meV_per_A=float(np.mean(np.abs(force))),
         stress_rmse_meV_per_A3=_rms(stress),
+        energy_max_meV_per_atom=float(np.max(np.abs(energy))),
+        energy_r2=_r2(energy, MEV_PER_EV * energy_spread),
+        force_max_meV_per_A=float(np.max(np.abs(force))),
+        force_r2=_r2(force, MEV_PER_EV * _about_mean(reference.forces_eV_per_A)),
+        stress_mae_meV_per_A3=float(np.mean(np.abs(stress))),
+        stress_max_meV_per_A3=float(np.max(np.abs(stress))),
+        stress_r2=_r2(stress, MEV_PER_EV * _about_mean(reference.stresses_eV_per_A3)),
+        energy_slope=energy_slope[0],
+        energy_slope_std=energy_slope[1],
+        force_slope=force_slope[0],
+        force_slope_std=force_slope[1],
     )
 
 
@@ -174,11 +232,92 @@ def errors_by_group(reference: Evaluation, predicted: Evaluation, groups: Sequen
     dict
         Errors per group; ``all`` comes first.
     """
-    found = {"all": errors_between(reference, predicted)}
+    found = {"all": errors_between(reference, predicted, groups)}
     for group in sorted(set(groups)):
         keep = [index for index, name in enumerate(groups) if name == group]
         found[group] = errors_between(reference.subset(keep), predicted.subset(keep))
     return found
+
+
+def force_errors_by_element(
+    reference: Evaluation, predicted: Evaluation, numbers: Sequence[NDArray[np.int64]]
+) -> dict[str, ForceErrors]:
+    """Errors of the forces on the atoms of each element.
+
+    Parameters
+    ----------
+    reference, predicted : Evaluation
+        Values of the same structures.
+    numbers : sequence of ndarray
+        Atomic numbers of each structure.
+
+    Returns
+    -------
+    dict
+        Errors per chemical symbol, lightest element first.
+    """
+    elements = np.concatenate([np.asarray(atoms) for atoms in numbers])
+    structures = np.repeat(np.arange(len(reference)), reference.n_atoms)
+    found = {}
+    for number in np.unique(elements).tolist():
+        mine = elements == number
+        true = reference.forces_eV_per_A[mine]
+        error = MEV_PER_EV * (predicted.forces_eV_per_A[mine] - true)
+        slope, slope_std = slope_through_origin(true, predicted.forces_eV_per_A[mine], structures[mine])
+        found[chemical_symbols[number]] = ForceErrors(
+            n_atoms=int(mine.sum()),
+            force_rmse_meV_per_A=_rms(error),
+            force_mae_meV_per_A=float(np.mean(np.abs(error))),
+            force_max_meV_per_A=float(np.max(np.abs(error))),
+            force_r2=_r2(error, MEV_PER_EV * _about_mean(true)),
+            force_slope=slope,
+            force_slope_std=slope_std,
+        )
+    return found
+
+
+def slope_through_origin(
+    reference: FloatArray, predicted: FloatArray, clusters: NDArray[np.int64], n_means: int = 0
+) -> tuple[float | None, float | None]:
+    """Least-squares slope of predicted against reference values through the origin, and its standard error.
+
+    The error allows for correlated residuals of unequal size within a cluster (Liang and Zeger, Biometrika 73, 13
+    (1986), with the factor for few clusters): the components of the forces in one structure are not independent.
+
+    Parameters
+    ----------
+    reference, predicted : ndarray
+        Values of any shape whose first axis is that of ``clusters``.
+    clusters : ndarray
+        Cluster of each entry of the first axis, e.g. its structure.
+    n_means : int
+        Means that were taken off the values before; each costs a degree of freedom.
+
+    Returns
+    -------
+    tuple of float or None
+        Slope, None where all references are zero; standard error, None where too few clusters are left.
+    """
+    weight = float(np.sum(np.square(reference)))
+    # rounding alone gives values that are all equal a spread of 1e-16 of their size
+    if weight <= np.finfo(float).tiny:
+        return None, None
+    slope = float(np.sum(reference * predicted)) / weight
+    products = (reference * (predicted - slope * reference)).reshape(len(clusters), -1).sum(axis=1)
+    labels, index = np.unique(clusters, return_inverse=True)
+    scores = np.bincount(index, weights=products)
+    free = len(labels) - 1 - n_means
+    if free < 1:
+        return slope, None
+    return slope, float(np.sqrt(len(labels) / free * np.sum(np.square(scores)))) / weight
+
+
+def centred(values: FloatArray, groups: Sequence[str]) -> FloatArray:
+    """Values minus the mean of their group, (n,); what is left of rounding is set to zero."""
+    _, index = np.unique(np.asarray(groups), return_inverse=True)
+    means = np.bincount(index, weights=values) / np.bincount(index)
+    spread = values - means[index]
+    return np.where(np.abs(spread) > 1e-12 * np.maximum(np.abs(values), 1.0), spread, 0.0)
 
 
 def parity_sample(reference: Evaluation, predicted: Evaluation, seed: int) -> dict[str, list[float]]:
@@ -199,6 +338,15 @@ def parity_sample(reference: Evaluation, predicted: Evaluation, seed: int) -> di
         columns[f"force_{name}_eV_per_A"] = values.forces_eV_per_A.ravel()[drawn].tolist()
         columns[f"stress_{name}_eV_per_A3"] = values.stresses_eV_per_A3[labelled].ravel().tolist()
     return columns
+
+
+def _r2(errors: FloatArray, spread: FloatArray) -> float | None:
+    total = float(np.sum(np.square(spread)))
+    return 1.0 - float(np.sum(np.square(errors))) / total if total > 0 else None
+
+
+def _about_mean(values: FloatArray) -> FloatArray:
+    return np.asarray(values - values.mean(axis=0))
 
 
 def _rms(values: FloatArray) -> float:

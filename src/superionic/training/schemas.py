@@ -54,6 +54,36 @@ class ErrorRow(Document):
         False,
         description="whether per-element energy offsets were fitted first (foundation at another level of theory)",
     )
+    energy_max_meV_per_atom: float | None = Field(None, description="largest error of an energy, meV/atom")
+    energy_r2: float | None = Field(None, description="R2 of the energies about the mean of each composition")
+    force_max_meV_per_A: float | None = Field(None, description="largest error of a force component, meV/A")
+    force_r2: float | None = Field(None, description="R2 of the force components")
+    stress_mae_meV_per_A3: float | None = Field(None, description="mean absolute error of the stress, meV/A^3")
+    stress_max_meV_per_A3: float | None = Field(None, description="largest error of a stress component, meV/A^3")
+    stress_r2: float | None = Field(None, description="R2 of the stress components")
+    energy_slope: float | None = Field(
+        None, description="slope of predicted against reference energies about each composition's mean; below 1: soft"
+    )
+    energy_slope_std: float | None = Field(None, description="its standard error")
+    force_slope: float | None = Field(
+        None, description="slope of predicted against reference forces through the origin; below 1: soft"
+    )
+    force_slope_std: float | None = Field(None, description="its standard error")
+
+
+class ElementErrorRow(Document):
+    """Errors of the forces on the atoms of one element."""
+
+    model: str = Field(description="foundation or tuned")
+    split: str = Field(description="train, valid or test")
+    element: str = Field(description="chemical symbol")
+    n_atoms: int = Field(description="atoms of this element in the set")
+    force_rmse_meV_per_A: float = Field(description="RMSE of the force components, meV/A")
+    force_mae_meV_per_A: float = Field(description="mean absolute error of the force components, meV/A")
+    force_max_meV_per_A: float = Field(description="largest error of a force component, meV/A")
+    force_r2: float | None = Field(description="R2 of the force components")
+    force_slope: float | None = Field(description="slope of predicted against reference forces; below 1: soft")
+    force_slope_std: float | None = Field(description="its standard error")
 
 
 class EpochRecord(Document):
@@ -118,6 +148,7 @@ class ModelDoc(BaseDoc):
     )
     history: list[EpochRecord] = Field(description="validation history")
     errors: list[ErrorRow] = Field(description="errors per model, split and composition")
+    element_errors: list[ElementErrorRow] = Field(default=[], description="force errors per model, split and element")
     parity_foundation: Parity | None = Field(None, description="foundation on the test set (store: models)")
     parity_tuned: Parity | None = Field(None, description="tuned model on the test set (store: models)")
     elements: list[str] = Field(description="elements with labels in its training set")
@@ -129,21 +160,3 @@ class ModelDoc(BaseDoc):
     calibration: CalibrationRecord | None = Field(
         None, description="uncertainty against errors, where a committee or a distance was calibrated"
     )
-
-
-class LearningPoint(Document):
-    """Test errors of a model trained on a part of the training set."""
-
-    model_key: str = Field(description="key of the ModelDoc")
-    mode: str = Field(description="training mode")
-    n_train: int = Field(description="training structures")
-    energy_rmse_meV_per_atom: float = Field(description="test RMSE of the energy, meV/atom")
-    force_rmse_meV_per_A: float = Field(description="test RMSE of the forces, meV/A")
-    stress_rmse_meV_per_A3: float = Field(description="test RMSE of the stress, meV/A^3")
-
-
-class LearningCurveDoc(BaseDoc):
-    """Test errors against the number of training structures, on one fixed test set."""
-
-    points: list[LearningPoint] = Field(description="one per model, smallest training set first")
-    n_test: int = Field(description="structures of the test set")

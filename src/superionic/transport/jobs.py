@@ -9,6 +9,7 @@ from jobflow import Maker
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from superionic.database.fanout import fetch
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import Blob
@@ -71,13 +72,25 @@ class ProductionMDMaker(Maker):
     seed: int = 0
     device: str = "cpu"
 
-    @stage_job(trajectories=["trajectory_blob"], output_schema=TrajectoryDoc)
-    def make(self, model: ModelDoc, ground_state: RelaxedSetDoc) -> TrajectoryDoc:
-        """Run the MD; positions are written to disk while it runs."""
+    @stage_job(on_missing_none=True, trajectories=["trajectory_blob"], output_schema=TrajectoryDoc)
+    def make(self, model: ModelDoc | str | None, ground_state: RelaxedSetDoc | None) -> TrajectoryDoc:
+        """Run the MD; positions are written to disk while it runs. The model may be given by its key.
+
+        Raises
+        ------
+        InsufficientDataError
+            If model or ground state failed, so that the loss is counted and what follows does not wait for it.
+        """
+        if model is None or ground_state is None:
+            missing = "model" if model is None else "relaxed structure"
+            raise InsufficientDataError(
+                f"there is no {missing} to run MD with: see the failure of the job that makes it"
+            )
+        tuned = fetch(model, ModelDoc)
         return produce(
             TrajectoryDoc,
-            lambda: self._run(model, ground_state.relaxed[0].structure),
-            parents=[model, ground_state],
+            lambda: self._run(tuned, ground_state.relaxed[0].structure),
+            parents=[tuned, ground_state],
             settings=self._inputs(),
             spec_key=ground_state.spec_key,
             composition=ground_state.composition,
@@ -212,16 +225,17 @@ class ConductivityMaker(Maker):
     settings: TransportSettings = field(default_factory=TransportSettings)
 
     @stage_job(on_missing_none=True, output_schema=ConductivityDoc)
-    def make(self, model: ModelDoc, diffusions: list[DiffusionDoc | None]) -> ConductivityDoc:
-        """Fit; raises InsufficientDataError if no run was analysed."""
+    def make(self, model: ModelDoc | str, diffusions: list[DiffusionDoc | None]) -> ConductivityDoc:
+        """Fit; raises InsufficientDataError if no run was analysed. The model may be given by its key."""
+        tuned = fetch(model, ModelDoc)
         found = [item for item in diffusions if item is not None]
         if not found:
             raise InsufficientDataError("no MD run of this composition was analysed: see their own failures")
         missing = len(diffusions) - len(found)
         return produce(
             ConductivityDoc,
-            lambda: self._fit(model, found, missing),
-            parents=[model, *found],
+            lambda: self._fit(tuned, found, missing),
+            parents=[tuned, *found],
             settings={"reference_temperature_K": self.settings.reference_temperature_K, "missing": missing},
             spec_key=found[0].spec_key,
             composition=found[0].composition,
