@@ -9,7 +9,10 @@ import pytest
 
 from superionic.errors import InputError, TrainingBusyError
 from superionic.settings import SuperionicSettings
+from superionic.stages import TrainingSettings
 from superionic.training import training_folder
+from superionic.training.mace_command import TrainingRequest
+from superionic.training.mace_run import TrainingInput, training_identity
 from superionic.training.training_folder import KEEP_FINISHED_S, TrainingFolder, remove_old
 
 HOLD = """
@@ -106,3 +109,16 @@ def test_trainings_are_below_the_cache_unless_told_otherwise(tmp_path, monkeypat
     assert SuperionicSettings().training_root == tmp_path / "trainings"
     monkeypatch.setenv("SUPERIONIC_TRAINING_DIR", str(tmp_path / "scratch"))
     assert SuperionicSettings().training_root == tmp_path / "scratch"
+
+
+def test_identity_is_that_of_the_numbers_not_of_the_machine(frames):
+    def identity(train=slice(0, 6), device="cpu", threads=1, e0s_eV=None, **settings):
+        wanted = TrainingSettings(mode="scratch", **settings)
+        request = TrainingRequest(wanted, 7, device, threads, n_train=6, n_valid=3)
+        return training_identity(TrainingInput(request, frames[train], frames[6:9], [], e0s_eV=e0s_eV))
+
+    same = identity()
+    assert identity(device="cuda:1", threads=4) == same
+    assert identity(learning_curve=[0.5]) == same  # says which trainings there are, nothing about this one
+    others = [identity(train=slice(0, 5)), identity(learning_rate=0.02), identity(e0s_eV={"Li": -1.0})]
+    assert len({same, *others}) == 4

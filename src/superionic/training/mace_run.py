@@ -46,7 +46,8 @@ from superionic.training.training_folder import TrainingFolder, read_processes
 
 POLL_S = 0.5
 TAIL_LINES = 12
-OF_THE_TRAINING = set(TrainingSettings.model_fields) - {"learning_curve", "replay_file"}
+ELSEWHERE = {"learning_curve", "curve_modes", "curve_seeds", "property_curve", "replay_file", "replay_set"}
+OF_THE_TRAINING = set(TrainingSettings.model_fields) - ELSEWHERE - {"valid_fraction", "test_fraction"}
 """Settings that make a training what it is; structures enter its identity themselves."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
