@@ -71,7 +71,7 @@ def _make_model(key="m" * 32, content=b"weights", **changes):
         "history": [],
         "errors": [
             _error_row("foundation", 2345.678),
-            _error_row("tuned", 6.5, stress=None),
+            _error_row("tuned", 6.5, stress=None, force_slope=0.9123),
             _error_row("tuned", 1.25, split="replay"),
         ],
         "elements": ["Cl", "Li"],

@@ -107,8 +107,8 @@ def test_errors_as_a_table(make_model):
 def test_card(make_model):
     text = model_card(make_model(), "tuned.model")
     assert "trained from superionic-mini on 18 structures of Cl, Li" in text
-    assert "| foundation* | test | all | 4 | 2346 | 23457 | 1.5 |" in text
-    assert "| tuned | test | all | 4 | 6.5 | 65 | - |" in text
+    assert "| foundation* | test | all | 4 | 2346 | 23457 | 1.5 | - |" in text
+    assert "| tuned | test | all | 4 | 6.5 | 65 | - | 0.912 |" in text
     assert "| learning_rate | 0.01 | 0.01 |" in text
     assert "surrogates, not density-functional results" in text
     assert "superionic models trust tuned.model" in text

@@ -79,6 +79,7 @@ def _errors(model: ModelDoc) -> str:
         "energy RMSE, meV/atom",
         "force RMSE, meV/A",
         "stress RMSE, meV/A^3",
+        "slope of the forces",
     )
     cells = [
         (
@@ -89,10 +90,14 @@ def _errors(model: ModelDoc) -> str:
             milli(row.energy_rmse_meV_per_atom),
             milli(row.force_rmse_meV_per_A),
             milli(row.stress_rmse_meV_per_A3),
+            "-" if row.force_slope is None else f"{row.force_slope:.3f}",
         )
         for row in rows
     ]
-    notes = ["No structure of the test set was trained on. `replay` compares the replay head with the foundation."]
+    notes = [
+        "The slope is that of predicted against reference forces: a potential with less than 1 is too soft.",
+        "No structure of the test set was trained on. `replay` compares the replay head with the foundation.",
+    ]
     if any(row.energy_shifted for row in rows):
         notes.append(
             "*Energies of the foundation after an energy per element was fitted on the training set, as it is of "
