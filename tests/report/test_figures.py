@@ -8,8 +8,9 @@ import pytest
 
 from superionic.documents import CompositionInfo
 from superionic.report.figures_campaign import cost_by_stage, cost_chart, lanes, timeline_chart
-from superionic.report.figures_curves import comparison_chart, learning_curve_chart, property_curve_chart
+from superionic.report.figures_curves import comparison_chart, learning_curve_chart
 from superionic.report.figures_density import cartesian_grid, density_charts, enclosing_level
+from superionic.report.figures_property import property_curve_chart
 from superionic.report.figures_stability import formation_chart, fractions_of, phase_diagram_chart, tie_lines
 from superionic.report.figures_training import history_chart, parity_charts
 from superionic.report.figures_transport import arrhenius_chart, msd_chart
@@ -203,6 +204,16 @@ def test_curve_of_two_points_has_no_fit_and_labels_without_stresses_no_panel_of_
     assert "too few sizes for a fit" in chart.caption
 
 
+def test_a_band_from_three_models_does_not_flatten_the_curve(campaign):
+    doc = campaign.learning_curve
+    points = [p for p in doc.points if (p.mode, p.seed) == ("multihead", 0)][:3]
+    fits = curve_fits(points)
+    chart = learning_curve_chart(doc.model_copy(update={"points": points, "fits": fits}))
+    assert all(np.isfinite([fit.next_error, fit.next_low, fit.next_high, fit.gain]).all() for fit in fits)
+    low, high = chart.figure.layout.yaxis2.range
+    assert high - low < 2
+
+
 def test_modes_stand_side_by_side(campaign):
     chart = comparison_chart(campaign.learning_curve)
     slopes = [t for t in named(chart, "forces") if t.xaxis == "x3"]
@@ -221,6 +232,16 @@ def test_property_curve_names_the_model_whose_crystal_melts(campaign):
     assert [t.name for t in crosses] == ["Li<sub>3</sub>YBr<sub>6</sub>"]
     assert "no phase diagram" in chart.caption
     assert property_curve_chart(campaign.property_curve.model_copy(update={"points": []})) is None
+
+
+def test_property_curve_has_no_empty_panels_and_no_end_members(campaign):
+    doc = campaign.property_curve
+    points = [point.model_copy(update={"conductivities": []}) for point in doc.points]
+    chart = property_curve_chart(doc.model_copy(update={"points": points}))
+    assert {trace.xaxis for trace in chart.figure.data} == {"x"}
+    # the composition in the middle has the formation energy zero
+    assert len(chart.figure.data) == 4
+    assert all(trace.showlegend for trace in chart.figure.data)
 
 
 def test_density_levels_enclose_their_share():

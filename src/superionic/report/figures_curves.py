@@ -1,4 +1,4 @@
-"""Figures of learning curves: errors against labels, training modes side by side, what the models predict."""
+"""Figures of learning curves: errors against labels, and training modes side by side."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from superionic.flows.property_schemas import PropertyConductivity, PropertyCurveDoc
-from superionic.report.numbers import significant
 from superionic.report.theme import (
     GREY,
     INK,
     PALETTE,
     Chart,
     axis,
-    colour,
-    label,
     log_axis,
     style,
     symbol,
     translucent,
-    verdict_words,
 )
 from superionic.training.curve_schemas import ComparisonRow, CurveFit, LearningCurveDoc, LearningPoint
-from superionic.units import MEV_PER_EV
 
 PANELS = (
     ("energy", "energy_rmse_meV_per_atom", "energy RMSE (meV/atom)"),
@@ -41,8 +35,7 @@ ADVICE_WORDS = {
     "too_few_points": "too few sizes for a fit",
 }
 SPREAD = 1.03
-UNSTABLE = "framework_unstable"
-UNSTABLE_SYMBOL = "x"
+BAND_FACTOR = 3.0
 
 
 def mode_colour(mode: str) -> str:
@@ -66,13 +59,16 @@ def learning_curve_chart(doc: LearningCurveDoc) -> Chart | None:
     modes = list(dict.fromkeys(point.mode for point in sorted(doc.points, key=lambda point: _rank(point.mode))))
     for column, (quantity, field, title) in enumerate(panels, start=1):
         shown: list[float] = [getattr(point, field) for point in doc.points]
+        # a band from few models can span many decades, which would flatten everything else
+        lowest, highest = min(shown) / BAND_FACTOR, max(shown) * BAND_FACTOR
         sizes: list[float] = [point.n_train for point in doc.points]
         for mode in modes:
             points = [point for point in doc.points if point.mode == mode]
             fit = next((fit for fit in doc.fits if (fit.mode, fit.quantity) == (mode, quantity)), None)
             if fit is not None and fit.next_n_train is not None:
                 _add_fit(figure, fit, column)
-                shown += [*fit.line_low, *fit.line_high, fit.next_low or 0.0, fit.next_high or 0.0]
+                ends = [*fit.line_low, *fit.line_high, fit.next_low or 0.0, fit.next_high or 0.0]
+                shown += [min(max(value, lowest), highest) for value in ends]
                 sizes.append(fit.next_n_train * SPREAD)
             _add_points(figure, points, field, column, modes.index(mode))
         figure.update_xaxes(**log_axis("training structures", sizes), row=1, col=column)
@@ -282,155 +278,3 @@ def _left_out(rows: Sequence[ComparisonRow]) -> str:
     if missing:
         text += f" No drift for {', '.join(missing)}: it knows the elements of no such structure."
     return text
-
-
-def property_curve_chart(doc: PropertyCurveDoc) -> Chart | None:
-    """Formation energies, activation energies and conductivities against the number of training structures.
-
-    Returns
-    -------
-    Chart or None
-        None without points.
-    """
-    if not doc.points:
-        return None
-    figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.09)
-    for index, (place, formula) in enumerate(_places(doc).items()):
-        _add_formation(figure, doc, place, formula, index)
-        _add_activation(figure, doc, place, formula, index)
-        _add_conductivity(figure, doc, place, formula, index)
-    sizes = [float(point.n_train) for point in doc.points]
-    for column in (1, 2, 3):
-        figure.update_xaxes(**log_axis("training structures", sizes), row=1, col=column)
-    figure.update_yaxes(**axis("formation energy (meV/atom)"), row=1, col=1)
-    figure.update_yaxes(**axis("activation energy (eV)"), row=1, col=2)
-    sigmas = [sigma for _, _, sigma, _ in _hottest(doc) if sigma > 0]
-    figure.update_yaxes(**log_axis("conductivity σ (S cm⁻¹)", sigmas), row=1, col=3)
-    style(figure, showlegend=True)
-    return Chart(
-        "property-curve",
-        "Predictions against training structures",
-        _property_caption(doc),
-        figure,
-        430,
-        wide=True,
-        columns=_property_columns(doc),
-    )
-
-
-def _places(doc: PropertyCurveDoc) -> dict[str, str]:
-    """Label and formula of all compositions."""
-    found = [phase.composition for point in doc.points for phase in point.phases]
-    found += [item.composition for point in doc.points for item in point.conductivities]
-    return {place.label: place.formula for place in found}
-
-
-def _series(name: str, index: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 (plotly options)
-    return {
-        "mode": "lines+markers",
-        "name": label(name),
-        "legendgroup": name,
-        "line": {"color": colour(index), "width": 1.3},
-        **more,
-    }
-
-
-def _add_formation(figure: Any, doc: PropertyCurveDoc, place: str, formula: str, index: int) -> None:  # noqa: ANN401
-    found = [
-        (point.n_train, phase.formation_energy_eV_per_atom * MEV_PER_EV)
-        for point in doc.points
-        for phase in point.phases
-        if phase.composition.label == place
-    ]
-    marker = {"symbol": symbol(index), "size": 8, "color": colour(index)}
-    options = _series(formula, index, marker=marker, showlegend=True)
-    figure.add_trace(go.Scatter(x=[n for n, _ in found], y=[value for _, value in found], **options), row=1, col=1)
-
-
-def _conductivities(doc: PropertyCurveDoc, place: str) -> list[tuple[int, PropertyConductivity]]:
-    return [
-        (point.n_train, item)
-        for point in doc.points
-        for item in point.conductivities
-        if item.composition.label == place
-    ]
-
-
-def _add_activation(figure: Any, doc: PropertyCurveDoc, place: str, formula: str, index: int) -> None:  # noqa: ANN401
-    found = [(n, item) for n, item in _conductivities(doc, place) if item.activation_energy_eV is not None]
-    if not found:
-        return
-    errors = [item.activation_energy_std_eV or 0.0 for _, item in found]
-    marker = {"symbol": symbol(index), "size": 8, "color": colour(index)}
-    options = _series(formula, index, marker=marker, showlegend=False)
-    bars = {"type": "data", "array": errors, "thickness": 1.2, "width": 3}
-    x, y = [n for n, _ in found], [item.activation_energy_eV for _, item in found]
-    figure.add_trace(go.Scatter(x=x, y=y, error_y=bars, **options), row=1, col=2)
-
-
-def _hottest(doc: PropertyCurveDoc) -> list[tuple[str, int, float, str]]:
-    """Composition, training structures, conductivity and verdict of the hottest run of every model."""
-    found = []
-    for point in doc.points:
-        for item in point.conductivities:
-            if item.temperatures_K:
-                hottest = max(range(len(item.temperatures_K)), key=item.temperatures_K.__getitem__)
-                sigma, verdict = item.conductivities_S_per_cm[hottest], item.run_verdicts[hottest]
-                found.append((item.composition.label, point.n_train, sigma, verdict))
-    return found
-
-
-def _add_conductivity(figure: Any, doc: PropertyCurveDoc, place: str, formula: str, index: int) -> None:  # noqa: ANN401
-    found = [(n, sigma, verdict) for where, n, sigma, verdict in _hottest(doc) if where == place and sigma > 0]
-    if not found:
-        return
-    shapes = [_verdict_symbol(verdict, symbol(index)) for _, _, verdict in found]
-    shades = [PALETTE[1] if verdict == UNSTABLE else colour(index) for _, _, verdict in found]
-    marker = {"symbol": shapes, "size": 9, "color": shades, "line": {"width": 1.4, "color": shades}}
-    texts = [verdict_words(verdict) for _, _, verdict in found]
-    options = _series(formula, index, marker=marker, showlegend=False, text=texts)
-    figure.add_trace(go.Scatter(x=[n for n, *_ in found], y=[sigma for _, sigma, _ in found], **options), row=1, col=3)
-
-
-def _verdict_symbol(verdict: str, shape: str) -> str:
-    if verdict == UNSTABLE:
-        return UNSTABLE_SYMBOL
-    return shape if verdict == "ok" else f"{shape}-open"
-
-
-def _property_caption(doc: PropertyCurveDoc) -> str:
-    unstable = [
-        f"{point.n_train} structures (force RMSE {significant(point.force_rmse_meV_per_A)} meV/Å)"
-        for point in doc.points
-        if any(UNSTABLE in item.run_verdicts for item in point.conductivities)
-    ]
-    text = (
-        f"What the models of the learning curve ({doc.points[0].mode}, first seed) predict. Right: the hottest run of "
-        "each composition; open symbols carry a verdict other than ok, a cross marks a crystal that did not survive."
-    )
-    if unstable:
-        text += f" Framework unstable in at least one run with the model on {', '.join(unstable)}."
-    return text + (f" Missing: {'; '.join(doc.missing)}." if doc.missing else "")
-
-
-def _property_columns(doc: PropertyCurveDoc) -> dict[str, list[Any]]:
-    names = ("n_train", "force_rmse_meV_per_A", "composition", "quantity", "T_K", "value", "std", "verdict")
-    rows: list[tuple[Any, ...]] = []
-    for point in doc.points:
-        head = (point.n_train, point.force_rmse_meV_per_A)
-        for phase in point.phases:
-            energy = phase.formation_energy_eV_per_atom
-            rows.append((*head, phase.composition.formula, "formation_energy_eV_per_atom", None, energy, None, None))
-        for item in point.conductivities:
-            place, energy_std = item.composition.formula, item.activation_energy_std_eV
-            activation = ("activation_energy_eV", None, item.activation_energy_eV, energy_std, item.verdict)
-            rows.append((*head, place, *activation))
-            runs = zip(
-                item.temperatures_K,
-                item.conductivities_S_per_cm,
-                item.conductivities_std_S_per_cm,
-                item.run_verdicts,
-                strict=True,
-            )
-            rows += [(*head, place, "conductivity_S_per_cm", *run) for run in runs]
-    return {name: [row[index] for row in rows] for index, name in enumerate(names)}

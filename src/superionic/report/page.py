@@ -207,7 +207,7 @@ def _learning_curve(data: CampaignData) -> Html | None:
 
 def _property_curve(data: CampaignData) -> Html | None:
     from superionic.report import tables_training
-    from superionic.report.figures_curves import property_curve_chart
+    from superionic.report.figures_property import property_curve_chart
 
     if data.property_curve is None:
         asked = bool(data.spec and data.spec.training.property_curve)

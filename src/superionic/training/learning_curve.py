@@ -224,6 +224,8 @@ class FittedCurve:
 
     @property
     def _weights(self) -> FloatArray:
+        if len(self.laws) == 1:  # its criterion may be infinite
+            return np.ones(1)
         criteria = np.array([law.aicc for law in self.laws])
         relative = np.exp(-(criteria - criteria.min()) / 2)
         return np.asarray(relative / relative.sum())

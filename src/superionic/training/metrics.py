@@ -14,6 +14,8 @@ from superionic.units import MEV_PER_EV
 
 FloatArray = NDArray[np.float64]
 MAX_PARITY_FORCES = 3000
+MIN_FREE_CLUSTERS = 3
+"""Fewer structures, less the means that were taken off, say nothing about the error of a slope."""
 
 
 @dataclass(frozen=True)
@@ -307,7 +309,7 @@ def slope_through_origin(
     labels, index = np.unique(clusters, return_inverse=True)
     scores = np.bincount(index, weights=products)
     free = len(labels) - 1 - n_means
-    if free < 1:
+    if free < MIN_FREE_CLUSTERS:
         return slope, None
     return slope, float(np.sqrt(len(labels) / free * np.sum(np.square(scores)))) / weight
 
