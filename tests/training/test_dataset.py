@@ -1,6 +1,5 @@
 import dataclasses
 import io
-import itertools
 from collections import Counter
 
 import numpy as np
@@ -15,7 +14,6 @@ from superionic.training.dataset import (
     build_dataset,
     frames_from_extxyz,
     frames_to_extxyz,
-    nested_subset,
     split_parents,
 )
 
@@ -106,21 +104,6 @@ def test_label_without_parent_is_refused(frames):
 def test_training_set_smaller_than_a_batch_is_refused(frames):
     with pytest.raises(InsufficientDataError, match="do not fill one batch of 50"):
         build_dataset(frames, **FRACTIONS, batch_size=50, seed=1)
-
-
-def test_subsets_are_nested_and_hold_all_parents(frames):
-    subsets = [nested_subset(frames, fraction, seed=2) for fraction in (0.34, 0.5, 0.75, 1.0)]
-    assert [len(subset) for subset in subsets] == [8, 12, 18, 24]
-    keys = [{frame.key for frame in subset} for subset in subsets]
-    assert all(small < large for small, large in itertools.pairwise(keys))
-    assert {frame.parent_id for frame in subsets[0]} == {frame.parent_id for frame in frames}
-    assert subsets[-1] == frames
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.5])
-def test_impossible_fraction_is_refused(frames, fraction):
-    with pytest.raises(InputError, match="train_fraction"):
-        nested_subset(frames, fraction, seed=0)
 
 
 def test_extxyz_round_trip(frames):

@@ -12,12 +12,11 @@ from superionic.training.assemble import FOUNDATION, REPLAY, TUNED
 from superionic.training.curve_schemas import ComparisonRow, CurveFit, LearningPoint, ModelAssessmentDoc
 from superionic.training.learning_curve import (
     CurvePoint,
-    FittedCurve,
     advise,
-    fit_power_law,
     order_points,
     seed_spread,
 )
+from superionic.training.power_law import FittedCurve, fit_power_law
 from superionic.training.schemas import ErrorRow, ModelDoc
 
 QUANTITIES = {

@@ -36,8 +36,6 @@ from superionic.training.dataset import (
     LabelledFrame,
     build_dataset,
     frames_from_extxyz,
-    nested_frames,
-    nested_subset,
 )
 from superionic.training.e0s import chosen_e0s
 from superionic.training.mace_check import check_production_model, check_saved_weights, check_training
@@ -48,6 +46,7 @@ from superionic.training.preflight import Problems, TrainingPlan, check_plan
 from superionic.training.progress import OnProgress, Phase, TrainingProgress
 from superionic.training.replay import ReplaySet, mace_replay_file, make_replay, shipped_replay_file
 from superionic.training.schemas import DatasetDoc, ModelDoc
+from superionic.training.subsets import nested_frames, nested_subset
 from superionic.training.training_folder import TrainingFolder, remove_old
 
 DATASET_SETTINGS = {"valid_fraction", "test_fraction", "batch_size"}
