@@ -28,7 +28,7 @@ from superionic.units import GPA_PER_EV_PER_A3
 
 NEW, VALID, REPLAY_VALID = 50, 10, 12
 HALIDES = {"Li", "In", "Y", "Br", "Cl"}
-DTYPE = "float32", 16
+DTYPE = "float32"
 
 
 @dataclass(frozen=True)
