@@ -52,7 +52,7 @@ class LightMACECalculator(Calculator):
     def __init__(self, model: Any, head: str | None = None, device: str = "cpu", dtype: str = "float64") -> None:  # noqa: ANN401
         import torch
 
-        from superionic.potentials import _padded_convolution
+        from superionic.potentials import _padded_convolution, _polynomial_product
 
         super().__init__()  # type: ignore[no-untyped-call]
         self.head = choose_head(model, head)
@@ -63,6 +63,7 @@ class LightMACECalculator(Calculator):
         self._torch_dtype = getattr(torch, dtype)
         self._model = model.to(device=device, dtype=self._torch_dtype).eval().requires_grad_(False)
         self._padded = _padded_convolution.install(self._model)
+        _polynomial_product.install(self._model)
         self.bytes_per_edge = self._torch_dtype.itemsize * sum(
             _values_per_edge(block, self._padded) for block in self._model.interactions
         )

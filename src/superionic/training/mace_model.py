@@ -82,10 +82,10 @@ def evaluate(model: Any, structures: Sequence[Atoms], head: str, dtype: str) -> 
     CalculationError
         If a structure does not fit into the memory.
     """
-    from superionic.potentials import _padded_convolution
+    from superionic.potentials import _padded_convolution, _polynomial_product
 
     _refuse_unknown_elements(model, structures)
-    with _frozen(model), _padded_convolution.restored(model):
+    with _frozen(model), _padded_convolution.restored(model), _polynomial_product.restored(model):
         calculator = LightMACECalculator(model, head, str(next(model.parameters()).device), dtype)
         found = evaluate_many(structures, calculator)
     points = [_point(outcome, len(atoms)) for outcome, atoms in zip(found, structures, strict=True)]
