@@ -7,7 +7,7 @@ from pymatgen.core import Lattice, Structure
 NUMBERS = [3, 17, 35, 49]
 
 
-def random_mace(folder, heads=None, hidden="8x0e + 8x1o"):
+def random_mace(folder, heads=None, hidden="8x0e + 8x1o", correlation=2):
     """File of a MACE over Li, Cl, Br, In with random weights: physically meaningless but reproducible."""
     pytest.importorskip("mace")
     import torch
@@ -33,7 +33,7 @@ def random_mace(folder, heads=None, hidden="8x0e + 8x1o"):
         atomic_energies=np.tile([-1.0, -2.0, -3.0, -4.0], (count, 1)),
         avg_num_neighbors=20.0,
         atomic_numbers=NUMBERS,
-        correlation=2,
+        correlation=correlation,
         gate=torch.nn.functional.silu,
         radial_MLP=[8],
         atomic_inter_scale=[1.0 + index for index in range(count)],
@@ -59,8 +59,8 @@ def scalar_model_file(model_folder):
 
 @pytest.fixture(scope="session")
 def vector_model_file(model_folder):
-    """Scalars and vectors, as in MACE-MP-0a medium."""
-    return random_mace(model_folder)
+    """Scalars and vectors, products of three features, as in MACE-MP-0a medium."""
+    return random_mace(model_folder, correlation=3)
 
 
 @pytest.fixture(scope="session")

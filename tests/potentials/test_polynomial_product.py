@@ -25,7 +25,8 @@ def test_values_and_gradients_are_those_of_mace(correlation, outputs):
     torch.testing.assert_close(torch.autograd.grad(found, x, weight), torch.autograd.grad(expected, x, weight))
 
 
-def test_installed_where_it_agrees_and_taken_out_again(vector_model_file):
+def test_installed_where_it_agrees_and_taken_out_again(vector_model_file, scalar_model_file):
+    assert not install(torch.load(scalar_model_file, weights_only=False)), "it would not pay at the second degree"
     model = torch.load(vector_model_file, weights_only=False)
     own = [block.symmetric_contractions for block in model.products]
     with restored(model):

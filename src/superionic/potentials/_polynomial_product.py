@@ -35,7 +35,7 @@ class PolynomialProduct(torch.nn.Module):
     def __init__(self, original: Any) -> None:  # noqa: ANN401 (torch module)
         super().__init__()
         self.original = original
-        self.coefficients: dict[int, list[Any]] = {}
+        self._known: dict[Any, list[Any]] = {}
 
     def forward(self, x: Any, y: Any) -> Any:  # noqa: ANN401
         """Products of the features of each atom.
@@ -54,18 +54,19 @@ class PolynomialProduct(torch.nn.Module):
         """
         elements = y.argmax(dim=1)
         groups = [
-            ((elements == element).nonzero().flatten(), self._coefficients_of(element))
+            ((elements == element).nonzero().flatten(), self._coefficients_of(element, x))
             for element in torch.unique(elements).tolist()
         ]
         sizes = [2 * entry.ir.l + 1 for entry in self.original.irreps_out]
         return _Product.apply(x, groups, sizes)  # type: ignore[no-untyped-call]
 
-    def _coefficients_of(self, element: int) -> list[Any]:
+    def _coefficients_of(self, element: int, like: Any) -> list[Any]:  # noqa: ANN401
         """Coefficients of the gradient by degree: (channels, monomials of one degree less, outputs * components)."""
-        if element not in self.coefficients:
+        key = element, like.dtype, like.device  # a model may be moved or change its precision
+        if key not in self._known:
             parts = [_coefficients(contraction, element) for contraction in self.original.contractions]
-            self.coefficients[element] = [torch.cat(degree, dim=2).contiguous() for degree in zip(*parts, strict=True)]
-        return self.coefficients[element]
+            self._known[key] = [torch.cat(degree, dim=2).contiguous() for degree in zip(*parts, strict=True)]
+        return self._known[key]
 
 
 class _Product(torch.autograd.Function):
@@ -128,7 +129,7 @@ def _coefficients(contraction: Any, element: int) -> list[Any]:  # noqa: ANN401
 
 
 def install(model: Any) -> bool:  # noqa: ANN401 (torch module)
-    """Replace the product bases of a model in place where that gives the same results.
+    """Replace the product bases of third degree of a model in place where that gives the same results.
 
     Afterwards the weights of the model must not change.
 
@@ -171,7 +172,8 @@ def restored(model: Any) -> Iterator[None]:  # noqa: ANN401 (torch module)
 def _fits(old: Any) -> bool:  # noqa: ANN401
     if type(old).__name__ != "SymmetricContraction":
         return False
-    return all(contraction.correlation <= LARGEST_DEGREE for contraction in old.contractions)
+    # below the third degree the coupling tensors are small, and going element by element costs more than it saves
+    return all(contraction.correlation == LARGEST_DEGREE for contraction in old.contractions)
 
 
 def _agree(old: Any, new: PolynomialProduct) -> bool:  # noqa: ANN401
