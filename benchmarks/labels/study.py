@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,8 @@ from superionic.training.uncertainty import committee_disagreement
 
 SIZES = (30, 60, 120, 240)
 LARGE = 480
+LONGER, LONGER_AT = 3, 120
+"""Trainings of three times the epochs, to see what more work would change."""
 SELECTORS = (SelectionMethod.KMEDOIDS, SelectionMethod.FPS, SelectionMethod.ENTROPY)
 RANDOM, ACTIVE = "random", "active"
 COMMITTEE, MEMBER_FRACTION = 3, ActiveSettings().member_fraction
@@ -45,7 +47,7 @@ EPOCHS = {TrainingMode.MULTIHEAD: (12, 35), TrainingMode.NAIVE: (12, 60), Traini
 
 @dataclass(frozen=True)
 class Run:
-    """One training: mode, how its labels were chosen, how many, the seed of both, and the foundation."""
+    """One training: mode, choice and number of its labels, seed, foundation, and how many times the usual epochs."""
 
     mode: TrainingMode
     method: str
@@ -53,21 +55,24 @@ class Run:
     seed: int
     member: int = 0
     halide: bool = False
+    work: int = 1
 
     @property
     def name(self) -> str:
         """Name of the run's file."""
         foundation = "-halide" if self.halide else ""
-        return f"{self.mode.value}-{self.method}-{self.n_labels}-seed{self.seed}-member{self.member}{foundation}"
+        work = f"-work{self.work}" if self.work > 1 else ""
+        return f"{self.mode.value}-{self.method}-{self.n_labels}-seed{self.seed}-member{self.member}{foundation}{work}"
 
 
-def plan(seeds: Iterable[int]) -> list[Run]:
+def plan(seeds: Sequence[int]) -> list[Run]:
     """All runs, one seed after the other, so that a study broken off early is a smaller study; entropy comes last."""
     runs = []
     for seed in seeds:
         runs += [Run(mode, RANDOM, n, seed) for mode in TrainingMode for n in (*SIZES, LARGE)]
         runs += [Run(TrainingMode.MULTIHEAD, method, n, seed) for method in (*SELECTORS[:2], ACTIVE) for n in SIZES]
         runs += [Run(TrainingMode.MULTIHEAD, RANDOM, n, seed, halide=True) for n in SIZES]
+    runs += [Run(mode, RANDOM, LONGER_AT, seed, work=LONGER) for seed in seeds[:1] for mode in TrainingMode]
     return runs + [Run(TrainingMode.MULTIHEAD, SELECTORS[2], n, seed) for seed in seeds for n in SIZES]
 
 
@@ -164,4 +169,4 @@ def run_settings(run: Run) -> Any:  # noqa: ANN401 (TrainingSettings)
     """Settings of a run; the number of epochs follows from the amount of work."""
     shown = run.n_labels + (round(0.9 * REPLAY) if run.mode is TrainingMode.MULTIHEAD else 0)
     least, most = EPOCHS[run.mode]
-    return settings_for(run.mode, RATE, min(max(round(PASSES[run.mode] / shown), least), most))
+    return settings_for(run.mode, RATE, run.work * min(max(round(PASSES[run.mode] / shown), least), most))

@@ -30,6 +30,7 @@ def curves(study: Study, metric: str) -> dict[tuple[str, str], Curve]:
     for run in plan(range(MOST_SEEDS)):
         if (result := study.finished(run)) is not None:
             name = run.mode.value + (" from an accurate foundation" if run.halide else "")
+            name += f", {run.work} times the epochs" if run.work > 1 else ""
             curve = found.setdefault((name, str(run.method)), {})
             curve.setdefault(run.n_labels, []).append(result["test"][metric])
     return found
