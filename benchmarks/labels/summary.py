@@ -112,7 +112,7 @@ def figure(study: Study, file: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    found = curves(study, FORCE)
+    found = {key: curve for key, curve in curves(study, FORCE).items() if len(curve) > 1}
     drawing, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
     markers = dict(zip(sorted(set(found)), "osD^vPX*", strict=False))
     panels = (
