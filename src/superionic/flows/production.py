@@ -14,7 +14,8 @@ from superionic.ordering.composition import GridCell, grid_cell
 from superionic.provenance import derived_seed
 from superionic.spec import CompositionPoint, ElectrolyteSpec
 from superionic.stability.jobs import GroundStateMaker, PhaseDiagramMaker
-from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, PathwayMaker, ProductionMDMaker
+from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, ProductionMDMaker
+from superionic.transport.pathway_jobs import PathwayMaker
 
 
 @dataclass
