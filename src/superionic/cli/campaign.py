@@ -150,8 +150,7 @@ def status(
 
     Example: superionic status
     """
-    from superionic.database.configuration import OUTPUTS
-    from superionic.database.stores import mongo_database
+    from superionic.database.stores import outputs_of
     from superionic.launch.campaigns import find_record
     from superionic.launch.labels import count_refusals, refused_jobs
     from superionic.launch.launchpad import launchpad
@@ -161,7 +160,7 @@ def status(
     with open_project(project) as (choice, _):
         key = find_record(choice, campaign).key
         found = campaign_status(launchpad(choice), key)
-        refused = count_refusals(refused_jobs(mongo_database(choice)[OUTPUTS], key))
+        refused = count_refusals(refused_jobs(outputs_of(choice), key))
         trainings = [] if found.finished else running_trainings(choice, key)
     if json:
         lists = {

@@ -17,7 +17,7 @@ _SECONDS_PER = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 
 
-def seconds(text: str) -> float:
+def seconds(text: str | float) -> float:
     """Read a time such as ``13800``, ``3h50m`` or ``1.5h``, in seconds.
 
     Raises
@@ -25,6 +25,7 @@ def seconds(text: str) -> float:
     typer.BadParameter
         If it is none.
     """
+    text = str(text)  # typer hands over defaults as they are
     parts = _DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return sum(float(number) * _SECONDS_PER[unit] for number, unit in parts)
