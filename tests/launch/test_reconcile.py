@@ -8,12 +8,18 @@ from fireworks import FWAction, FWorker, Workflow
 from jobflow import Flow
 
 from superionic.database.processes import current_process
-from superionic.launch import reconcile
-from superionic.launch.launchpad import WORKER_ENV, LossCause, put_back
+from superionic.launch.launchpad import put_back
+from superionic.launch.locks import stale_locks
+from superionic.launch.queue_entries import MAX_LOSSES, WORKER_ENV, LossCause
 from superionic.launch.reconcile import RepairReport, repair
 from superionic.launch.submit import submit_flow
 
 pytestmark = pytest.mark.integration
+
+@pytest.fixture(autouse=True)
+def _no_batch_system(monkeypatch):
+    monkeypatch.setattr("superionic.launch.findings.read_batch_queue", lambda: None)
+
 
 ALIVE = current_process()
 DEAD = replace(ALIVE, started="1")
@@ -89,7 +95,7 @@ def test_elsewhere_the_heartbeat_decides(pad, worker):
 
 def test_a_job_that_keeps_killing_its_worker_fails_with_that_cause(pad):
     first, second = _submit(pad)
-    for _ in range(reconcile.MAX_LOSSES - 1):
+    for _ in range(MAX_LOSSES - 1):
         _run(pad, DEAD, first)
         assert repair(pad, "key").put_back == (first,)
     launch_id = _run(pad, DEAD, first)
@@ -124,7 +130,7 @@ def test_a_lock_that_is_in_use_is_left_alone(pad, monkeypatch):
 
     moving.calls = 0
     monkeypatch.setattr(pad.workflows, "find", moving)
-    assert reconcile._stale_locks(pad, "key", 1.0) == []
+    assert stale_locks(pad, "key", 1.0) == []
 
 
 def test_an_update_that_was_cut_off_is_redone_as_a_whole(pad, tmp_path, monkeypatch):
@@ -176,7 +182,7 @@ def test_a_reservation_of_a_dead_worker_is_cancelled(pad, run_was_written):
         pad.fireworks.update_one({"fw_id": first}, {"$set": {"launches": []}})
     pad.fireworks.update_one({"fw_id": first}, {"$set": {"state": "RESERVED"}})
     assert repair(pad, "key") == RepairReport()  # could still be on its way
-    assert repair(pad, "key", settling_s=-1.0) == RepairReport(put_back=(first,))
+    assert repair(pad, "key", settling_s=-1.0, heartbeat_limit_s=-1.0) == RepairReport(put_back=(first,))
     assert _state(pad, first) == "READY"
     if run_was_written:
         assert pad.launches.find_one({"launch_id": launch_id})["state"] == "FIZZLED"
@@ -198,7 +204,7 @@ def test_a_job_that_another_runner_interrupted_runs_again(pad):
     first, second = _submit(pad)
     _fail(pad, _run(pad, None), "Traceback (most recent call last):\n  File x\nKeyboardInterrupt\n")
     assert _state(pad, second) == "READY"
-    assert repair(pad, "key") == RepairReport(rerun_interrupted=(first,))
+    assert repair(pad, "key") == RepairReport(rerun=(first,))
     assert (_state(pad, first), _state(pad, second)) == ("READY", "WAITING")
 
 
