@@ -82,12 +82,22 @@ def save_output(folder: Path, document: Mapping[str, Any], save: Mapping[str, An
             handle.flush()
             os.fsync(handle.fileno())
         part.replace(path)
+        _sync_folder(folder)
     except (OSError, OverflowError, InvalidDocument) as error:
         logger.warning("no copy of the output of %s could be written to %s: %s", document["name"], folder, error)
         with suppress(OSError):
             part.unlink(missing_ok=True)
         return None
     return path
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a power cut spare the name of a new file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def find_outputs(folder: Path) -> list[Path]:
