@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/framework.py [--quick] [--seeds 3]
 
 Pair potentials of `crystals/models.py`; needs numba (extra `selection`); five minutes on one core. For each case: how
-often the verdict is right with all host atoms and with eight of them as a species of its own, the same for the plain
-rule "5 % displaced", the states found, and how much later than the jump of the energy the onset is found.
+often the verdict is stable with all host atoms and with eight of them as a species of its own, the same for the plain
+rule "5 % displaced", the states found, the order left, and how much later than the jump of the energy the onset is
+found. Crystals have to be stable and melts not; crystals with vacancies may be either, but must not pass for melts.
 """
 
 from __future__ import annotations
@@ -75,8 +76,9 @@ CASES = (
     steady("AgI", 2, 700, 40, Fate.CRYSTAL, 5.08),
     steady("AgI", 4, 700, 20, Fate.CRYSTAL, 5.08),
     steady("CaF2", 3, 1700, 15, Fate.CRYSTAL, 5.55),
+    steady("NaCl", 3, 1000, 40, Fate.DEFECTS, 5.90, 1),
     steady("NaCl", 2, 1100, 40, Fate.DEFECTS, 5.90, 1),
-    steady("NaCl", 3, 1100, 40, Fate.DEFECTS, 5.90, 1),
+    steady("NaCl", 3, 1500, 40, Fate.DEFECTS, 5.90, 2),
     steady("argon", 4, 300, 20, Fate.MELT, 5.60),
     steady("NaCl", 2, 2500, 20, Fate.MELT, 5.90),
     steady("NaCl", 3, 2500, 20, Fate.MELT, 5.90),
@@ -130,32 +132,20 @@ class Score:
     delays: list[float]
     host_atoms: int = 0
 
-    @property
-    def sound(self) -> bool:
-        """Whether the crystal keeps its sites."""
-        return self.case.fate in {Fate.CRYSTAL, Fate.DEFECTS}
-
-    def right(self, found: list[FrameworkIntegrity]) -> str:
-        """Share of right verdicts, and that of the plain rule."""
-        own = np.mean([item.stable == self.sound for item in found])
-        plain = np.mean([stable_by_share(item) == self.sound for item in found])
-        return f"{own:.2f} | {plain:.2f}"
+    def stable(self, found: list[FrameworkIntegrity]) -> str:
+        """Share of stable verdicts, and of those by the plain rule."""
+        return f"{np.mean([i.stable for i in found]):.2f} | {np.mean([stable_by_share(i) for i in found]):.2f}"
 
     def row(self) -> str:
         """One line of the table."""
-        case = self.case
-        states = ", ".join(
-            f"{n} {state}" for state, n in Counter(item.state.value for item in self.whole).most_common()
-        )
+        case, delays = self.case, self.delays
+        states = ", ".join(f"{n} {state}" for state, n in Counter(i.state.value for i in self.whole).most_common())
         kelvin = "-".join(f"{t:.0f}" for t in dict.fromkeys(case.temperatures_K))
-        delay = (
-            f"{np.median(self.delays):+.1f} ({min(self.delays):+.1f} to {max(self.delays):+.1f})"
-            if self.delays
-            else "-"
-        )
+        delay = f"{np.median(delays):+.1f} ({min(delays):+.1f} to {max(delays):+.1f})" if delays else "-"
+        order = np.median([s.order for found in self.whole for s in found.species])
         return (
             f"| {case.model} | {kelvin} | {case.time_ps:g} | {case.fate} | {self.host_atoms} | {len(self.whole)} | "
-            f"{self.right(self.whole)} | {self.right(self.few)} | {states} | {delay} |"
+            f"{self.stable(self.whole)} | {self.stable(self.few)} | {states} | {order:.2f} | {delay} |"
         )
 
 
@@ -194,10 +184,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one seed, goals not judged")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message="No Pauling electronegativity")
-    print(
-        "| model | T / K | ps | truth | host atoms | runs | right | by 5 % | right, 8 atoms | by 5 % | states | onset - truth / ps |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
     scores = []
     for case in CASES:
         scores.append(simulate_case(case, 1 if options.quick else options.seeds))
@@ -208,15 +195,21 @@ def main() -> None:
 
 def meets_goals(scores: list[Score]) -> bool:
     """Print false alarms, misses and delays of all runs; whether they are what is asked for."""
-    alarms = [not found.stable for score in scores if score.sound for found in score.whole + score.few]
-    misses = [found.stable for score in scores if not score.sound for found in score.whole + score.few]
-    blocks = [abs(delay) / (0.05 * score.case.time_ps) for score in scores for delay in score.delays]
-    measured = {"false alarms": np.mean(alarms), "misses": np.mean(misses), "blocks": max(blocks)}
+
+    def judged(*fates: Fate) -> list[FrameworkIntegrity]:
+        return [found for score in scores if score.case.fate in fates for found in score.whole + score.few]
+
+    ordered = {"intact", "host_defects", "site_exchange"}
+    delays = [abs(delay) / (0.05 * score.case.time_ps) for score in scores for delay in score.delays]
+    measured = {
+        "false alarms": np.mean([not found.stable for found in judged(Fate.CRYSTAL)]),
+        "misses": np.mean([found.stable for found in judged(Fate.MELT, Fate.HEATED)]),
+        "crystals with vacancies taken for melts": np.mean([i.state not in ordered for i in judged(Fate.DEFECTS)]),
+        "blocks late": max(delays),
+    }
     met = all(measured[name] <= goal for name, goal in GOALS.items())
-    print(
-        f"false alarms {measured['false alarms']:.3f} of {len(alarms)}, misses {measured['misses']:.3f} of "
-        f"{len(misses)}, onset within {measured['blocks']:.1f} time blocks of the truth: goals {'met' if met else 'MISSED'}"
-    )
+    words = ", ".join(f"{name} {value:.2g} (goal {GOALS[name]:g})" for name, value in measured.items())
+    print(f"{words}: {'met' if met else 'MISSED'}")
     return met
 
 

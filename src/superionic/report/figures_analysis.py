@@ -145,8 +145,8 @@ def framework_chart(found: FrameworkIntegrity, identity: str) -> Chart | None:
     figure.update_yaxes(**axis("order left (%)", range=[-2, 112]), row=1, col=2)
     caption = (
         "Left: host atoms further than half the nearest-neighbour distance from where they started (dotted: 5 %; "
-        "in small hosts chance allows more). Right: structure factor at the strongest reflections of the start, relative to the start. "
-        "Dashed: onset."
+        "in small hosts chance allows more). Right: structure factor at the strongest reflections of the start, "
+        "relative to the start. Dashed: onset."
     )
     return Chart(f"framework-{identity}", "Framework", caption, figure, PANEL_PX, columns=columns)
 
