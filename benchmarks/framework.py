@@ -84,7 +84,6 @@ CASES = (
     steady("NaCl", 3, 2500, 20, Fate.MELT, 5.90),
     steady("AgI", 4, 1600, 20, Fate.MELT, 5.30),
     steady("CaF2", 3, 3000, 15, Fate.MELT, 5.80),
-    Case("argon", 4, (70, 300), 20, Fate.HEATED, 5.45, time_step_fs=4.0),
     Case("NaCl", 2, (1400, 3000), 20, Fate.HEATED, 5.90),
     Case("NaCl", 3, (1400, 3000), 20, Fate.HEATED, 5.90),
 )

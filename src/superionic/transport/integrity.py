@@ -26,7 +26,8 @@ from superionic.transport.framework_state import (
 )
 from superionic.transport.window import ols_weights
 
-FRAMES_PER_BLOCK, MIN_BLOCKS_AFTER, KEPT_BONDS, LEAST_ORDER = 5, 2, 0.95, 0.35
+FRAMES_PER_BLOCK, KEPT_BONDS, LEAST_ORDER = 5, 0.95, 0.35
+BLOCKS_TO_FLOW, BLOCKS_TO_REST = 2, 4
 
 
 def check_framework(frame: HostFrame, settings: IntegritySettings | None = None) -> FrameworkIntegrity:
@@ -304,12 +305,15 @@ def _state(frame: HostFrame, followed: _Followed, settings: IntegritySettings, j
 
 def _without_order(followed: _Followed, settings: IntegritySettings, onset: int | None) -> FrameworkState:
     middle = ((onset or 0) + len(followed.order)) // 2
-    if onset is None or len(followed.order) - middle < MIN_BLOCKS_AFTER:
+    later = len(followed.order) - middle
+    if onset is None or later < BLOCKS_TO_FLOW:
         return FrameworkState.DISORDERED
     moved = np.linalg.norm(followed.places_A[-1] - followed.places_A[middle], axis=-1) > 0.5 * followed.neighbours_A
     if moved.mean() >= settings.flowing_fraction:
         return FrameworkState.MELTED
-    return FrameworkState.AMORPHISED if moved.mean() < settings.resting_fraction else FrameworkState.DISORDERED
+    # atoms of a melt need time to move on, too
+    rests = later >= BLOCKS_TO_REST and moved.mean() < settings.resting_fraction
+    return FrameworkState.AMORPHISED if rests else FrameworkState.DISORDERED
 
 
 def _only_rotates(frame: HostFrame, followed: _Followed, centres: Index) -> bool:
