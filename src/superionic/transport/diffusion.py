@@ -125,16 +125,20 @@ def _cut(whole: Diffusion, frame: HostFrame, settings: DiffusionSettings) -> Dif
     block_ps = 2.0 * whole.integrity.species[0].time_ps[0]
     keep = int((onset_ps - 2.0 * block_ps) / frame.time_step_ps)
     if keep < MIN_FRAMES:
-        return whole
+        return _uncut(whole, f"only {max(keep, 0)} frames lie before the onset")
     before = replace(frame, positions_A=frame.positions_A[:keep], drift_A=frame.drift_A[:keep])
     part = _analyze(before, whole.mobile, whole.charge_e, whole.temperature_K, settings)
     if part.verdict is Verdict.FRAMEWORK_UNSTABLE:
-        return whole
+        return _uncut(whole, f"the {keep * frame.time_step_ps:.3g} ps before the onset are no better")
     at_ps = keep * frame.time_step_ps
     reason = (
         f"{part.verdict_reason}; cut at {at_ps:.4g} of {whole.duration_ps:.4g} ps, because {whole.integrity.reason}"
     )
     return replace(part, verdict_reason=reason, cut=Cut(at_ps, whole.integrity))
+
+
+def _uncut(whole: Diffusion, why: str) -> Diffusion:
+    return replace(whole, verdict_reason=f"{whole.verdict_reason}; not cut: {why}")
 
 
 def _analyze(

@@ -115,7 +115,8 @@ def _words(bad: list[HostSpecies], found: list[HostSpecies]) -> str:
 
 def _defect_words(species: HostSpecies) -> str:
     since = "" if species.onset_ps is None else f" from {species.onset_ps:.3g} ps on"
-    return f"host defects: {species.n_displaced} of {species.count} {species.species} left their sites{since}"
+    left = "its site" if species.n_displaced == 1 else "their sites"
+    return f"host defects: {species.n_displaced} of {species.count} {species.species} left {left}{since}"
 
 
 def _nearest_neighbours(frame: HostFrame) -> Array:
