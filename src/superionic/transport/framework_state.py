@@ -69,7 +69,7 @@ class IntegritySettings:
         nearest-neighbour distance from where they started.
     chance : float
         So many atoms must have left that a host which loses `max_fraction_displaced` shows as many with at most this
-        probability (binomial): 3 of 8, 4 of 27, 6 of 48, 11 of 128. Fewer are reported as defects.
+        probability (binomial): 3 of 8, 4 of 27, 6 of 48, 12 of 128. Fewer are reported as defects.
     n_blocks : int
         Time blocks over which positions are averaged; the resolution of the time of onset.
     min_neighbour_A : float
