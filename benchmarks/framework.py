@@ -33,10 +33,10 @@ FEW, FEW_DRAWS, OTHER, OTHER_MOBILE = 8, 5, "Br", "Li"
 KB_EV_PER_K = 8.617333e-5
 JUMP = 0.2
 COLUMNS = (
-    *("model", "T / K", "ps", "truth", "host atoms", "runs", "right", "by 5 %", "right, 8 atoms", "by 5 %"),
-    *("states", "onset - truth / ps"),
+    *("model", "T / K", "ps", "truth", "host atoms", "runs", "stable", "by 5 %", "stable, 8 atoms", "by 5 %"),
+    *("states", "order left", "onset late by / ps"),
 )
-GOALS = {"false alarms": 0.02, "misses": 0.02, "blocks": 2.0}
+GOALS = {"false alarms": 0.02, "misses": 0.02, "crystals with vacancies taken for melts": 0.0, "blocks late": 2.0}
 
 
 class Fate(StrEnum):
@@ -66,7 +66,8 @@ def steady(
     model: str, cells: int, kelvin: float, time_ps: float, fate: Fate, edge_A: float, vacancies: int = 0
 ) -> Case:
     """Make a case at one temperature."""
-    return Case(model, cells, (kelvin, kelvin), time_ps, fate, edge_A, vacancies, 4.0 if model == "argon" else 2.0)
+    step_fs = {"argon": 4.0, "CH4": 0.5}.get(model, 2.0)
+    return Case(model, cells, (kelvin, kelvin), time_ps, fate, edge_A, vacancies, step_fs)
 
 
 CASES = (
@@ -76,6 +77,7 @@ CASES = (
     steady("AgI", 2, 700, 40, Fate.CRYSTAL, 5.08),
     steady("AgI", 4, 700, 20, Fate.CRYSTAL, 5.08),
     steady("CaF2", 3, 1700, 15, Fate.CRYSTAL, 5.55),
+    steady("CH4", 2, 60, 10, Fate.ROTORS, 5.87),
     steady("NaCl", 3, 1000, 40, Fate.DEFECTS, 5.90, 1),
     steady("NaCl", 2, 1100, 40, Fate.DEFECTS, 5.90, 1),
     steady("NaCl", 3, 1500, 40, Fate.DEFECTS, 5.90, 2),
@@ -84,6 +86,7 @@ CASES = (
     steady("NaCl", 3, 2500, 20, Fate.MELT, 5.90),
     steady("AgI", 4, 1600, 20, Fate.MELT, 5.30),
     steady("CaF2", 3, 3000, 15, Fate.MELT, 5.80),
+    steady("CH4", 2, 300, 6, Fate.MELT, 6.40),
     Case("NaCl", 2, (1400, 3000), 20, Fate.HEATED, 5.90),
     Case("NaCl", 3, (1400, 3000), 20, Fate.HEATED, 5.90),
 )
@@ -201,7 +204,7 @@ def meets_goals(scores: list[Score]) -> bool:
     ordered = {"intact", "host_defects", "site_exchange"}
     delays = [abs(delay) / (0.05 * score.case.time_ps) for score in scores for delay in score.delays]
     measured = {
-        "false alarms": np.mean([not found.stable for found in judged(Fate.CRYSTAL)]),
+        "false alarms": np.mean([not found.stable for found in judged(Fate.CRYSTAL, Fate.ROTORS)]),
         "misses": np.mean([found.stable for found in judged(Fate.MELT, Fate.HEATED)]),
         "crystals with vacancies taken for melts": np.mean([i.state not in ordered for i in judged(Fate.DEFECTS)]),
         "blocks late": max(delays),

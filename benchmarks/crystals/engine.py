@@ -22,6 +22,7 @@ DAMPING_PER_A = 0.22
 BINS_PER_A2 = 400
 FRICTION_PER_PS = 2.0
 SAME_ATOM_A2 = 1e-9
+SPRING_EV_PER_A2 = 15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +110,7 @@ def simulate(
         start,
         masses,
         kind,
+        _springs(start, box, model.molecule_A),
         box,
         images,
         *table,
@@ -152,14 +154,44 @@ def _shifted(model: Model, a: str, b: str, r: Array, cutoff: float) -> tuple[Arr
     return shifted, (slope(end) - slope(r)) / r
 
 
+def _springs(start: Array, box: float, longest: float) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Molecule of each atom, its partners there (-1 where there are fewer), and their distances."""
+    apart = start[:, None] - start
+    apart -= box * np.rint(apart / box)
+    distance = np.linalg.norm(apart, axis=-1)
+    close = (distance < longest) & (distance > 0.0)
+    partners = np.full((len(start), max(1, int(close.sum(axis=1).max()))), -1, dtype=np.intp)
+    for i, row in enumerate(close):
+        partners[i, : row.sum()] = np.flatnonzero(row)
+    molecule = np.array([np.flatnonzero(row).min(initial=i) for i, row in enumerate(close)])
+    return molecule, partners, np.take_along_axis(distance, np.maximum(partners, 0), axis=1)
+
+
+@njit(cache=True)
+def _bonded(x, box, partners, lengths, f):  # noqa: ANN001, ANN202 (numba)
+    energy = 0.0
+    for i in range(len(x)):
+        for k in range(partners.shape[1]):
+            j = partners[i, k]
+            if j >= 0:
+                apart = x[i] - x[j]
+                apart -= box * np.rint(apart / box)
+                length = np.sqrt((apart**2).sum())
+                energy += 0.25 * SPRING_EV_PER_A2 * (length - lengths[i, k]) ** 2
+                f[i] -= SPRING_EV_PER_A2 * (1.0 - lengths[i, k] / length) * apart
+    return energy
+
+
 @njit(cache=True, fastmath=True)
-def _forces(x, kind, box, images, table, cutoff, f):  # noqa: ANN001, ANN202 (numba)
+def _forces(x, kind, molecule, box, images, table, cutoff, f):  # noqa: ANN001, ANN202 (numba)
     energy = 0.0
     f[:] = 0.0
     limit = cutoff * cutoff
     shape = 2 * images + 1
     for i in range(len(x)):
         for j in range(i, len(x)):
+            if i != j and molecule[i] == molecule[j]:
+                continue
             dx, dy, dz = x[i, 0] - x[j, 0], x[i, 1] - x[j, 1], x[i, 2] - x[j, 2]
             dx -= box * np.rint(dx / box)
             dy -= box * np.rint(dy / box)
@@ -188,7 +220,7 @@ def _forces(x, kind, box, images, table, cutoff, f):  # noqa: ANN001, ANN202 (nu
 
 
 @njit(cache=True)
-def _langevin(x, masses, kind, box, images, table, cutoff, heat, dt, friction, stride, rng):  # noqa: ANN001, ANN202
+def _langevin(x, masses, kind, springs, box, images, table, cutoff, heat, dt, friction, stride, rng):  # noqa: ANN001, ANN202
     """BAOAB: Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34."""
     n = len(x)
     x, f, v = x.copy(), np.zeros((n, 3)), np.empty((n, 3))
@@ -197,7 +229,8 @@ def _langevin(x, masses, kind, box, images, table, cutoff, heat, dt, friction, s
     for i in range(n):
         for c in range(3):
             v[i, c] = np.sqrt(KB_EV_PER_K * heat[0] * EV_PER_A_AMU / masses[i]) * rng.standard_normal()
-    energy = _forces(x, kind, box, images, table, cutoff, f)
+    molecule, partners, lengths = springs
+    energy = _forces(x, kind, molecule, box, images, table, cutoff, f) + _bonded(x, box, partners, lengths, f)
     for k in range(len(frames) * stride):
         if k % stride == 0:
             frames[k // stride], energies[k // stride] = x, energy
@@ -209,7 +242,7 @@ def _langevin(x, masses, kind, box, images, table, cutoff, heat, dt, friction, s
                 x[i, c] += 0.5 * dt * v[i, c]
                 v[i, c] = drag * v[i, c] + noise * rng.standard_normal()
                 x[i, c] += 0.5 * dt * v[i, c]
-        energy = _forces(x, kind, box, images, table, cutoff, f)
+        energy = _forces(x, kind, molecule, box, images, table, cutoff, f) + _bonded(x, box, partners, lengths, f)
         for i in range(n):
             for c in range(3):
                 v[i, c] += 0.5 * dt * EV_PER_A_AMU / masses[i] * f[i, c]

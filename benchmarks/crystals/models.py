@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 COULOMB_EV_A = 14.399645
 KJ_PER_MOL = 0.010364270
+KCAL_PER_MOL = 4.184 * KJ_PER_MOL
+CH_A = 1.09
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Model:
         The species that counts as mobile.
     cutoff_A : float
         Cut-off in angstrom.
+    molecule_A : float
+        Atoms that start closer than this are one molecule: springs hold their distances, and nothing else acts there.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Model:
     pair: Callable[[str, str, Array], Array]
     mobile: str
     cutoff_A: float
+    molecule_A: float = 0.0
 
 
 def _lennard_jones(_a: str, _b: str, r: Array) -> Array:
@@ -77,8 +82,29 @@ def _fluorite(a: str, b: str, r: Array) -> Array:
     return np.asarray(scale * np.exp(-r / rho) - c6 / r**6, dtype=np.float64)
 
 
+def _opls(a: str, b: str, r: Array) -> Array:
+    sigma, height = {"C": 3.50, "H": 2.50}, {"C": 0.066, "H": 0.030}
+    x = (np.sqrt(sigma[a] * sigma[b]) / r) ** 6
+    return np.asarray(4 * KCAL_PER_MOL * np.sqrt(height[a] * height[b]) * (x * x - x), dtype=np.float64)
+
+
 FCC = [(0.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0)]
+METHANE_EDGE_A = 5.87
+CORNERS = CH_A / np.sqrt(3) / METHANE_EDGE_A * np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)])
 MODELS = {
+    "CH4": Model(
+        "CH4",
+        "Jorgensen, Maxwell and Tirado-Rives, J. Am. Chem. Soc. 118, 11225 (1996), with springs for bonds and angles; "
+        "the molecules rotate in an fcc crystal from 20 K to the melting point, 91 K (Press, J. Chem. Phys. 56, 2597 "
+        "(1972))",
+        {"C": FCC, "H": [tuple(np.add(centre, corner).tolist()) for centre in FCC for corner in CORNERS]},
+        METHANE_EDGE_A,
+        {"C": -0.24, "H": 0.06},
+        _opls,
+        "none",
+        8.0,
+        molecule_A=2.0,
+    ),
     "argon": Model(
         "argon",
         "Lennard-Jones, 3.405 A, 119.8 K (Rahman, Phys. Rev. 136, A405 (1964)); melts at 0.69 epsilon, 83 K, at zero "

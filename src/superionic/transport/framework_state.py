@@ -66,14 +66,15 @@ class IntegritySettings:
         nearest-neighbour distance: the slope of a small MSD is noise.
     max_fraction_displaced : float
         Largest fraction of the atoms of a host species that a sound crystal has further than half the
-        nearest-neighbour distance from where they started.
+        distance between neighbours of that species from where they started.
     chance : float
         So many atoms must have left that a host which loses `max_fraction_displaced` shows as many with at most this
         probability (binomial): 3 of 8, 4 of 27, 6 of 48, 12 of 128. Fewer are reported as defects.
     n_blocks : int
         Time blocks over which positions are averaged; the resolution of the time of onset.
-    min_neighbour_A : float
-        Floor of the nearest-neighbour distance in angstrom, for hosts with very short bonds.
+    min_neighbour_A, max_neighbour_A : float
+        Bounds of the distance to the nearest atom of the same species, in angstrom: very short bonds, sparse species.
+        It is never taken shorter than that to the nearest host atom.
     min_order : float
         The order counts as lost when the structure factor at the strongest reflections of the start falls below this
         fraction of what it was.
@@ -90,6 +91,7 @@ class IntegritySettings:
     chance: float = 0.05
     n_blocks: int = 20
     min_neighbour_A: float = 1.0
+    max_neighbour_A: float = 3.0
     min_order: float = 0.5
     flowing_fraction: float = 0.25
     resting_fraction: float = 0.05
@@ -111,7 +113,8 @@ class HostSpecies:
     rms_displacement_A : float
         Root of the MSD at half of the run, vibration included, in angstrom. Both are over all its atoms.
     nearest_neighbour_A : float
-        Mean distance to the nearest host atom at the start, in angstrom.
+        Mean distance to the nearest atom of the same species at the start, at most 3 A; half of it is where another
+        site begins.
     n_displaced : int
         Atoms that end further than half that distance from their start, in the last two time blocks.
     fraction_displaced : float

@@ -33,10 +33,10 @@ BLOCKS_TO_FLOW, BLOCKS_TO_REST = 2, 4
 def check_framework(frame: HostFrame, settings: IntegritySettings | None = None) -> FrameworkIntegrity:
     """Judge the host lattice, species by species.
 
-    A species is unstable when more of its atoms end further than half the nearest-neighbour distance from where they
-    started than a sound host shows by chance (:func:`too_many`), or when the MSD of the others is large and still
-    grows at long times; unless all that happens is that groups rotate about centres that stay. Fewer atoms are
-    reported as defects, which count when those of all species together are too many.
+    A species is unstable when more of its atoms end further than half the distance to their neighbours of the same
+    species from where they started than a sound host shows by chance (:func:`too_many`), or when the MSD of the others
+    is large and still grows at long times; unless all that happens is that groups rotate about centres that stay.
+    Fewer atoms are reported as defects, which count when those of all species together are too many.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def check_framework(frame: HostFrame, settings: IntegritySettings | None = None)
     if not len(frame.host_index):
         nothing, why = np.full(n_lags, np.nan), "not checked: the trajectory holds no host atoms"
         return FrameworkIntegrity(False, True, (), float("nan"), FrameworkState.INTACT, None, why, (), nothing)
-    neighbours = np.maximum(_nearest_neighbours(frame), settings.min_neighbour_A)
+    neighbours = _neighbour_distances(frame, settings)
     followed = []
     for symbol in sorted(set(frame.species[frame.host_index].tolist())):
         chosen = frame.species[frame.host_index] == symbol
@@ -119,15 +119,29 @@ def _defect_words(species: HostSpecies) -> str:
     return f"host defects: {species.n_displaced} of {species.count} {species.species} left {left}{since}"
 
 
-def _nearest_neighbours(frame: HostFrame) -> Array:
+def _neighbour_distances(frame: HostFrame, settings: IntegritySettings) -> Array:
+    """Distance of each host atom to the nearest site of its kind, within bounds.
+
+    Half of it is where another site begins. The nearest atom of any kind would not do: in a molecular group it is
+    closer than the group vibrates.
+    """
     window = max(1, frame.n_frames // 10)
     start = np.concatenate([x[..., :window].mean(axis=-1) for x in frame.chunks(frame.host_index)])
-    host = Atoms(numbers=np.zeros(len(start), dtype=int), positions=start, cell=frame.lattice_A, pbc=True)
+    symbols = frame.species[frame.host_index]
+    own = np.empty(len(start))
+    for symbol in set(symbols.tolist()):
+        own[symbols == symbol] = _nearest(start[symbols == symbol], frame.lattice_A)
+    own = np.maximum(np.minimum(own, settings.max_neighbour_A), _nearest(start, frame.lattice_A))
+    return np.asarray(np.maximum(own, settings.min_neighbour_A), dtype=np.float64)
+
+
+def _nearest(positions_A: Array, lattice_A: Array) -> Array:
+    atoms = Atoms(numbers=np.zeros(len(positions_A), dtype=int), positions=positions_A, cell=lattice_A, pbc=True)
     # every atom has its own image at the shortest cell vector, so the search ends there at the latest
-    cutoff, longest = 3.0, float(np.linalg.norm(frame.lattice_A, axis=1).min()) + 0.1
+    cutoff, longest = 3.0, float(np.linalg.norm(lattice_A, axis=1).min()) + 0.1
     while True:
-        nearest = np.full(len(start), np.inf)
-        first, distance = neighbor_list("id", host, min(cutoff, longest))
+        nearest = np.full(len(positions_A), np.inf)
+        first, distance = neighbor_list("id", atoms, min(cutoff, longest))
         np.minimum.at(nearest, first, distance)
         if np.all(np.isfinite(nearest)):
             return nearest
@@ -320,13 +334,11 @@ def _without_order(followed: _Followed, settings: IntegritySettings, onset: int 
 def _only_rotates(frame: HostFrame, followed: _Followed, centres: Index) -> bool:
     """Nearly all atoms that left are still bonded to a centre that stays.
 
-    Non-metals turn about less electronegative centres; a metal that leaves has hopped.
+    Only non-metals turn about centres; a metal that leaves has hopped.
     """
-    own = Element(str(frame.species[followed.index[0]]))
-    if own.is_metal or own.is_noble_gas or not followed.left.any():
-        return False
-    centres = centres[[bool(own.X > Element(str(frame.species[i])).X) for i in centres]]
-    if not len(centres):
+    own = str(frame.species[followed.index[0]])
+    centres = centres[frame.species[centres] != own]
+    if Element(own).is_metal or not len(centres) or not followed.left.any():
         return False
     last = np.linspace(0.95 * (frame.n_frames - 1), frame.n_frames - 1, FRAMES_PER_BLOCK).astype(np.intp)
     held = bonds_kept(frame, followed.index, centres, last)
