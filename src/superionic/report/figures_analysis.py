@@ -144,7 +144,7 @@ def framework_chart(found: FrameworkIntegrity, identity: str) -> Chart | None:
     figure.update_yaxes(**axis("displaced (%)", range=[-2, 102]), row=1, col=1)
     figure.update_yaxes(**axis("order left (%)", range=[-2, 112]), row=1, col=2)
     caption = (
-        "Left: host atoms further than half the nearest-neighbour distance from where they started (dotted: 5 %; "
+        "Left: host atoms further from where they started than half the way to their neighbours (dotted: 5 %; "
         "in small hosts chance allows more). Right: structure factor at the strongest reflections of the start, "
         "relative to the start. Dashed: onset."
     )
