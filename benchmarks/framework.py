@@ -43,6 +43,7 @@ class Fate(StrEnum):
     """What truly happens."""
 
     CRYSTAL = "crystal"
+    ROTORS = "crystal of rotating molecules"
     DEFECTS = "crystal with vacancies"
     MELT = "melt"
     HEATED = "melts when heated"
