@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from superionic.transport.study import AnalysedRun
 
 Group = tuple[float, list[list[Path]]]
+SAME_TEMPERATURE_K = 0.5
 
 
 def register(app: typer.Typer) -> None:
@@ -144,7 +145,10 @@ def _analyse(files: list[Path], temperature_K: float, request: options.Request) 
         cut_at_onset=request.cut_at_onset,
     )
     formula = Composition.from_dict({symbol: run.species.count(symbol) for symbol in sorted(set(run.species))})
-    return AnalysedRun(tuple(files), formula.reduced_formula, run.notes, found)
+    told = run.temperature_K
+    contradicts = told is not None and abs(told - temperature_K) > SAME_TEMPERATURE_K
+    notes = (f"the file tells {told:g} K, but {temperature_K:g} K was given and used",) if contradicts else ()
+    return AnalysedRun(tuple(files), formula.reduced_formula, (*run.notes, *notes), found)
 
 
 def _judging(request: options.Request, species: tuple[str, ...]) -> DiffusionSettings:

@@ -178,7 +178,7 @@ def _host(run: AnalysedRun) -> Html:
             species.species,
             str(species.count),
             species.state.value.replace("_", " ") + ("" if species.judged else " (not judged)"),
-            f"{100 * species.fraction_displaced:.0f} %",
+            f"{species.n_displaced} ({100 * species.fraction_displaced:.0f} %)",
             f"{species.late_exponent:.2f}",
             f"{species.rms_displacement_A:.2f}",
             NOTHING if species.order != species.order else f"{100 * species.order:.0f} %",

@@ -8,7 +8,7 @@ from superionic.transport.conductivity import nernst_einstein, nernst_einstein_f
 from superionic.transport.curves import MsdCurves, mean_square_displacement
 from superionic.transport.diffusion import DiffusionSettings, analyze_trajectory
 from superionic.transport.estimator import Estimate
-from superionic.transport.integrity import FrameworkIntegrity, FrameworkState, HostSpecies, IntegritySettings
+from superionic.transport.framework_state import FrameworkIntegrity, FrameworkState, HostSpecies, IntegritySettings
 from superionic.transport.pathways import IonDensity, SiteOccupancy, ion_density, site_occupancy
 from superionic.transport.readers import LoadedTrajectory, TrajectoryFormat, VariableCell, load_trajectory
 from superionic.transport.replicas import CombinedDiffusion, LeftOut, combine_replicas

@@ -49,7 +49,7 @@ def diffusion_document(run: TrajectoryDoc, found: Diffusion) -> DiffusionDoc:
         msd_tracer_A2=found.msd_tracer_A2[kept].tolist(),
         msd_host_A2=np.nan_to_num(found.msd_host_A2[kept]).tolist(),
         fit_window_ps=found.window_ps,
-        warnings=list(run.warnings),
+        warnings=[*run.warnings, *found.warnings],
     )
 
 

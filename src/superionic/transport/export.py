@@ -6,7 +6,7 @@ import numpy as np
 
 from superionic.transport.anisotropy import AXES, PLANES
 from superionic.transport.arrhenius import Arrhenius
-from superionic.transport.integrity import FrameworkIntegrity
+from superionic.transport.framework_state import FrameworkIntegrity
 from superionic.transport.replicas import CombinedDiffusion
 from superionic.transport.result import Diffusion
 from superionic.transport.study import AnalysedRun, Study, TemperaturePoint
@@ -144,12 +144,14 @@ def _integrity(found: FrameworkIntegrity) -> dict[str, Any]:
         "state": found.state.value,
         "onset_ps": plain(found.onset_ps),
         "reason": found.reason,
+        "warnings": list(found.warnings),
         "species": [
             {
                 "species": species.species,
                 "count": species.count,
                 "state": species.state.value,
                 "judged": species.judged,
+                "n_displaced": species.n_displaced,
                 "fraction_displaced": plain(species.fraction_displaced),
                 "late_exponent": plain(species.late_exponent),
                 "rms_displacement_A": plain(species.rms_displacement_A),

@@ -7,7 +7,7 @@ from superionic.transport.anisotropy import Part, along, in_plane
 from superionic.transport.curves import MsdCurves, plane_normal, unit_vector
 from superionic.transport.displacement import Array
 from superionic.transport.estimator import Estimate, SlopeSamples, tracer_estimate
-from superionic.transport.integrity import FrameworkIntegrity
+from superionic.transport.framework_state import FrameworkIntegrity
 from superionic.transport.verdicts import Verdict
 from superionic.units import A2_PER_PS_IN_CM2_PER_S
 
@@ -201,6 +201,11 @@ class Diffusion:
         if self.verdict in UNUSABLE:
             found = widened(found, None if bound is None else bound / A2_PER_PS_IN_CM2_PER_S)
         return Estimate(*(A2_PER_PS_IN_CM2_PER_S * x for x in (found.value, found.std, found.half_width_95)))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know although the verdict is `ok`: defects of the host."""
+        return self.integrity.warnings
 
     @property
     def diffusivity_cm2_per_s_std(self) -> float:
