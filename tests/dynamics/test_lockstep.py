@@ -8,9 +8,9 @@ import pytest
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from superionic.dynamics.lockstep import RunCancelledError, run_together
+from superionic.dynamics import run_md
+from superionic.dynamics.lockstep import RunCancelledError, in_lockstep
 from superionic.errors import CalculationError, NotFiniteError
-from superionic.sampling.md import run_md
 from superionic.stages import Thermostat
 
 RUN = {"time_ps": 0.1, "time_step_fs": 2.0, "damping_fs": 20.0, "stride_fs": 10.0}
@@ -58,7 +58,7 @@ def test_replicas_of_all_kinds_go_as_they_go_alone(thermostat):
     ]
     together, alone = [[] for _ in kinds], [[] for _ in kinds]
     shared = Anharmonic()
-    results = run_together(
+    results = in_lockstep(
         [task(frames, thermostat=thermostat, **kind) for frames, kind in zip(together, kinds, strict=True)], shared
     )
     for frames, kind in zip(alone, kinds, strict=True):
@@ -80,7 +80,7 @@ def test_one_explodes_and_one_breaks_while_the_others_go_on():
         raise KeyError("a bug in this run")
 
     frames = []
-    hot, broken, sound, other = run_together(
+    hot, broken, sound, other = in_lockstep(
         [task(seed=1, temperature_K=1e9), breaks, task(frames, seed=2), task(seed=3)], Anharmonic()
     )
     assert "exploded" in hot.ended_early
@@ -105,7 +105,7 @@ def test_what_the_potential_raises_reaches_the_run_that_asked():
             return str(error), atoms.get_forces().shape
         return None
 
-    seen, sound = run_together([leaves, task()], Anharmonic())
+    seen, sound = in_lockstep([leaves, task()], Anharmonic())
     assert "no finite numbers for" in seen[0]
     assert seen[1] == (8, 3), "a run may go on after the error"
     assert sound.ended_early is None
@@ -118,7 +118,7 @@ def test_a_bug_of_the_potential_ends_all_runs_with_its_cause():
             if len(self.calls) > 10:
                 raise AttributeError("a bug in the potential")
 
-    outcomes = run_together([task(seed=1), task(seed=2)], Buggy())
+    outcomes = in_lockstep([task(seed=1), task(seed=2)], Buggy())
     assert [str(outcome) for outcome in outcomes] == ["a bug in the potential"] * 2
 
 
@@ -154,7 +154,7 @@ def test_an_interruption_ends_all_runs_after_they_have_closed_their_files(where)
     if where == "potential":
         tasks, calculator = [careful, careful], Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        run_together(tasks, calculator)
+        in_lockstep(tasks, calculator)
     assert len(closed) == 2
     for thread, error in closed:
         assert isinstance(error, RunCancelledError)
@@ -171,11 +171,11 @@ def test_runs_need_not_ask_for_anything():
     def fails(_):
         raise CalculationError("no structure")
 
-    number, error, stress = run_together([lambda _: 3, fails, asks_for_stress], Anharmonic())
+    number, error, stress = in_lockstep([lambda _: 3, fails, asks_for_stress], Anharmonic())
     assert number == 3
     assert isinstance(error, CalculationError)
     np.testing.assert_array_equal(stress, np.arange(6.0))
-    assert run_together([], Anharmonic()) == []
+    assert in_lockstep([], Anharmonic()) == []
 
 
 def test_settings_of_numpy_are_those_of_the_caller():
@@ -183,5 +183,5 @@ def test_settings_of_numpy_are_those_of_the_caller():
         return np.float64(1) / np.float64(0)
 
     with np.errstate(divide="raise"):
-        (outcome,) = run_together([divides], Anharmonic())
+        (outcome,) = in_lockstep([divides], Anharmonic())
     assert isinstance(outcome, FloatingPointError)

@@ -38,11 +38,12 @@ class RunCancelledError(BaseException):
     """
 
 
-def run_together(
+def in_lockstep(
     tasks: Iterable[Task[Result]],
     calculator: Any,  # noqa: ANN401 (any ASE calculator)
     *,
     max_edges: int | None = None,
+    on_round: Callable[[], None] | None = None,
 ) -> list[Result | Exception]:
     """Run several tasks side by side, with one batch of the potential per step.
 
@@ -55,6 +56,8 @@ def run_together(
         are asked for one structure after the other. It is used in the calling thread only.
     max_edges : int, optional
         As for :func:`superionic.potentials.batch.evaluate_many`.
+    on_round : callable, optional
+        Called in the calling thread whenever no task runs: before they start, and before they get their answers.
 
     Returns
     -------
@@ -69,17 +72,24 @@ def run_together(
         :class:`RunCancelledError` in their call for forces, so that they close their files.
     """
     seats = [_Seat(task) for task in tasks]
+    announce = on_round or _nothing
     try:
+        announce()
         for seat in seats:
             seat.start()
         while asking := [seat for seat in seats if seat.asks]:
             answers = _answers(asking, calculator, max_edges)
+            announce()
             for seat, answer in zip(asking, answers, strict=True):
                 seat.resume(answer)
     finally:
         for seat in seats:
             seat.cancel()
     return [seat.outcome() for seat in seats]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _answers(
