@@ -20,8 +20,8 @@ from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseE
 from superionic.training.schemas import (
     DatasetDoc,
 )
+from superionic.transport.arrhenius_assemble import conductivity_fields, point_document, run_documents, run_groups
 from superionic.transport.schemas import (
-    ArrheniusPoint,
     ConductivityDoc,
     DiffusionDoc,
     Interval,
@@ -153,6 +153,9 @@ def make_diffusions():
                     composition=place,
                     model_key=key("f"),
                     mobile="Li",
+                    mobile_count=24,
+                    charge_e=1.0,
+                    number_density_per_A3=0.0145,
                     temperature_K=float(temperature),
                     replica=0,
                     analysed_ps=9.0,
@@ -161,11 +164,15 @@ def make_diffusions():
                     diffusivity_95_cm2_per_s=Interval(low=sigma * 5e-5, high=sigma * 1.5e-4),
                     conductivity_S_per_cm=sigma,
                     conductivity_std_S_per_cm=sigma * (0.9 if slow else 0.21),
-                    diffusivity_axes_cm2_per_s=[1e-5] * 3,
-                    diffusivity_planes_cm2_per_s={"ab": 1e-5},
+                    diffusivity_axes_cm2_per_s=[sigma * 1.2e-4, sigma * 1.0e-4, sigma * 0.8e-4],
+                    diffusivity_axes_std_cm2_per_s=[sigma * 3e-5] * 3,
+                    diffusivity_planes_cm2_per_s={"ab": sigma * 1.1e-4, "ac": sigma * 1e-4, "bc": sigma * 0.9e-4},
+                    diffusivity_planes_std_cm2_per_s=dict.fromkeys(("ab", "ac", "bc"), sigma * 2.5e-5),
+                    diffusivity_collective_cm2_per_s=sigma * 1.4e-4,
+                    diffusivity_collective_std_cm2_per_s=sigma * 6e-5,
                     haven_ratio=0.71,
                     haven_ratio_std=0.3,
-                    n_hops=3.0 if slow else 61.0,
+                    n_hops=3 if slow else 61,
                     verdict="too_few_hops" if slow else "ok",
                     verdict_reason="3 hops were seen, 10 are needed" if slow else "diffusive from 1 ps on",
                     upper_bound_cm2_per_s=sigma * 2.3e-4 if slow else None,
@@ -182,20 +189,8 @@ def make_conductivities(diffusions):
     found = []
     for index, (place, energy) in enumerate(((PLACES[0], 0.31), (PLACES[2], 0.36))):
         runs = [doc for doc in diffusions if doc.composition is place]
-        points = [
-            ArrheniusPoint(
-                temperature_K=doc.temperature_K,
-                diffusion_key=doc.key,
-                diffusivity_cm2_per_s=doc.diffusivity_cm2_per_s,
-                diffusivity_std_cm2_per_s=doc.diffusivity_std_cm2_per_s,
-                conductivity_S_per_cm=doc.conductivity_S_per_cm,
-                conductivity_std_S_per_cm=doc.conductivity_std_S_per_cm,
-                verdict=doc.verdict,
-                used=doc.verdict == "ok",
-                reason="" if doc.verdict == "ok" else doc.verdict_reason,
-            )
-            for doc in runs
-        ]
+        groups = run_groups(runs)
+        points = [point_document(group.result, group.keys) for group in groups]
         grid = np.linspace(min(p.temperature_K for p in points if p.used), 1000, 25)
         line = _sigma(grid, energy, 5200.0 if index == 0 else 4300.0)
         at_300 = float(_sigma(300.0, energy, 5200.0 if index == 0 else 4300.0))
@@ -208,6 +203,7 @@ def make_conductivities(diffusions):
                 level_of_theory=TEACHER,
                 mobile="Li",
                 points=points,
+                runs=[run for group in groups for run in run_documents(group)],
                 activation_energy_eV=energy,
                 activation_energy_std_eV=0.083 if index else 0.042,
                 activation_energy_95_eV=Interval(low=energy - 0.1, high=energy + 0.1),
@@ -221,6 +217,41 @@ def make_conductivities(diffusions):
                 verdict="extrapolated",
                 verdict_reason="fitted over 3 temperatures; no remarks",
                 missing=["1 MD runs did not finish: see the failures of the transport stage"] if index else [],
+            )
+        )
+    return tuple(found)
+
+
+def make_replicated(diffusions, n=4):
+    """Several orderings and replicas per temperature, combined and fitted as the campaign does it; one run melts."""
+    rng = np.random.default_rng(5)
+    found = []
+    for index, place in enumerate((PLACES[0], PLACES[2])):
+        runs = []
+        for doc in (doc for doc in diffusions if doc.composition is place):
+            for number in range(n):
+                melts = (doc.temperature_K, number) == (1000.0, 3)
+                factor = 6.0 if melts else float(np.exp(0.25 * rng.normal()))
+                scaled = {
+                    name: factor * getattr(doc, name)
+                    for name in (
+                        "diffusivity_cm2_per_s",
+                        "diffusivity_std_cm2_per_s",
+                        "conductivity_S_per_cm",
+                        "conductivity_std_S_per_cm",
+                    )
+                }
+                state = {"verdict": "framework_unstable", "verdict_reason": "Br melted from 12 ps on"} if melts else {}
+                place_of = {"ordering": number // 2, "replica": number % 2, "key": f"{doc.key}{number}"}
+                runs.append(doc.model_copy(update=scaled | state | place_of))
+        found.append(
+            ConductivityDoc(
+                key=key("5r", index),
+                composition=place,
+                model_key=key("f"),
+                level_of_theory=TEACHER,
+                mobile="Li",
+                **conductivity_fields(run_groups(runs), 300.0),
             )
         )
     return tuple(found)
@@ -369,5 +400,6 @@ def synthetic():
         "places": PLACES,
         "conductivities": make_conductivities,
         "diffusions": make_diffusions,
+        "replicated": make_replicated,
         "resources": Resources(wall_time_s=1.0, cpu_time_s=1.0),
     }

@@ -46,8 +46,8 @@ class MonteCarloFlowMaker(Maker):
     seed : int
         Seed from which all others derive.
     transport : TransportSettings, optional
-        MD of the snapshots; none is run without it. Its supercell and replicas are not used: a snapshot is run as it
-        is, and the snapshots are the replicas.
+        MD of the snapshots; none is run without it. Its supercell, orderings and replicas are not used: a snapshot is
+        run as it is, and the snapshots are the replicas.
     mobile : MobileSpecies, optional
         Needed for MD.
     device : str
@@ -186,7 +186,7 @@ class MonteCarloFlowMaker(Maker):
         return mark(maker.make(run.output, model), Stage.TRANSPORT, Category.GPU, spec_key)
 
     def _conductivity(self, snapshots: list[Any], info: CompositionInfo, model: Any, spec_key: str) -> list[Any]:  # noqa: ANN401
-        """MD of every snapshot at every temperature and one Arrhenius fit over all of them."""
+        """MD of every snapshot at every temperature, and one fit; the snapshots count as replicas."""
         assert self.transport is not None
         assert self.mobile is not None
         settings = self.transport.model_copy(update={"supercell": (1, 1, 1)})
@@ -196,13 +196,15 @@ class MonteCarloFlowMaker(Maker):
             for number, snapshot in enumerate(snapshots):
                 seed = derived_seed(self.seed, "transport", temperature, number)
                 title = f"{info.label} snapshot {number} {temperature:g} K"
-                maker = ProductionMDMaker(f"md: {title}", settings, temperature, number, seed, self.device)
+                maker = ProductionMDMaker(f"md: {title}", settings, temperature, number, seed=seed, device=self.device)
                 run = mark(maker.make(model, snapshot.output), Stage.TRANSPORT, Category.GPU, spec_key)
-                analysis = DiffusionMaker(f"diffusion: {title}", self.mobile.symbol, self.mobile.charge_e)
+                analysis = DiffusionMaker(
+                    f"diffusion: {title}", self.mobile.symbol, self.mobile.charge_e, settings.framework_failure
+                )
                 diffusion = mark(analysis.make(run.output), Stage.TRANSPORT, Category.CPU, spec_key)
                 jobs += [run, diffusion]
                 diffusions.append(diffusion)
-        fit = ConductivityMaker(f"conductivity: {info.label}", self.mobile.symbol, self.mobile.charge_e, settings)
+        fit = ConductivityMaker(f"conductivity: {info.label}", self.mobile.symbol, settings)
         job = fit.make(model, [diffusion.output for diffusion in diffusions])
         return [*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec_key)]
 

@@ -71,7 +71,8 @@ def _transport(data: CampaignData) -> Iterable[Quantity]:
         name = formula(item.formula)
         for point in doc.points:
             what = join([f"σ({point.temperature_K:g} K) of ", name, " (S/cm)"])
-            yield Quantity(what, sigma_text(point), point.diffusion_key)
+            source = point.diffusion_keys[0] if len(point.diffusion_keys) == 1 else doc.key
+            yield Quantity(what, sigma_text(point), source)
         what = join([Html("E<sub>a</sub> of "), name, " (eV)"])
         yield Quantity(what, energy_text(doc), doc.key)
         what = join([f"σ({doc.reference_temperature_K:g} K) of ", name, " (S/cm)"])

@@ -15,17 +15,12 @@ from superionic.database.reuse import produce
 from superionic.documents import Blob
 from superionic.errors import InsufficientDataError, TransportInputError
 from superionic.potentials.registry import load_calculator
-from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc
+from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc, RelaxedStructure
 from superionic.sampling.md import MDFrame, MDResult, run_md
-from superionic.stages import TransportSettings
+from superionic.stages import FrameworkFailure, TransportSettings
 from superionic.training.schemas import ModelDoc
-from superionic.transport.assemble import (
-    arrhenius_of,
-    arrhenius_points,
-    common_verdict,
-    diffusion_document,
-    fitted_fields,
-)
+from superionic.transport.arrhenius_assemble import conductivity_fields, run_groups
+from superionic.transport.assemble import diffusion_document, exploded_document
 from superionic.transport.diffusion import analyze_trajectory
 from superionic.transport.schemas import (
     ConductivityDoc,
@@ -36,13 +31,11 @@ from superionic.transport.trajectory import TrajectoryWriter, read_trajectory
 from superionic.units import FS_PER_PS
 
 MEDIA_TYPE = "application/x-hdf5"
-FIT_GRID = 25
-BAND_LEVEL = 0.68
 
 
 @dataclass
 class ProductionMDMaker(Maker):
-    """NVT MD of a supercell of the ground state with the tuned model.
+    """NVT MD of a supercell of one relaxed ordering with the tuned model.
 
     Parameters
     ----------
@@ -54,6 +47,8 @@ class ProductionMDMaker(Maker):
         Temperature, K.
     replica : int
         Number of the replica.
+    ordering : int
+        Rank of the ordering among those relaxed; 0 has the lowest energy.
     seed : int
         Seed of velocities and thermostat.
     device : str
@@ -64,6 +59,7 @@ class ProductionMDMaker(Maker):
     settings: TransportSettings = field(default_factory=TransportSettings)
     temperature_K: float = 800.0
     replica: int = 0
+    ordering: int = 0
     seed: int = 0
     device: str = "cpu"
 
@@ -74,7 +70,8 @@ class ProductionMDMaker(Maker):
         Raises
         ------
         InsufficientDataError
-            If model or ground state failed, so that the loss is counted and what follows does not wait for it.
+            If model or ground state failed, so that the loss is counted and what follows does not wait for it, or if
+            fewer orderings were relaxed than this one's rank.
         """
         if model is None or ground_state is None:
             missing = "model" if model is None else "relaxed structure"
@@ -84,7 +81,7 @@ class ProductionMDMaker(Maker):
         tuned = fetch(model, ModelDoc)
         return produce(
             TrajectoryDoc,
-            lambda: self._run(tuned, ground_state.relaxed[0].structure),
+            lambda: self._run(tuned, ground_state),
             parents=[tuned, ground_state],
             settings=self._inputs(),
             spec_key=ground_state.spec_key,
@@ -97,13 +94,23 @@ class ProductionMDMaker(Maker):
         time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
         md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs", "dtype"}
         own = {"temperature_K": self.temperature_K, "replica": self.replica, "seed": self.seed}
+        own |= {"ordering": self.ordering} if self.ordering else {}
         return own | {"time_ps": time_ps, "discard_ps": discard_ps} | self.settings.model_dump(include=md)
 
-    def _run(self, model: ModelDoc, structure: Structure) -> TrajectoryDoc:
+    def _chosen(self, ground_state: RelaxedSetDoc) -> RelaxedStructure:
+        if self.ordering >= (n := len(ground_state.relaxed)):
+            raise InsufficientDataError(
+                f"ordering {self.ordering} (counted from 0) is to be run, but only {n} were relaxed: see the failures "
+                "of the relaxations, or lower transport.orderings"
+            )
+        return ground_state.relaxed[self.ordering]
+
+    def _run(self, model: ModelDoc, ground_state: RelaxedSetDoc) -> TrajectoryDoc:
+        chosen = self._chosen(ground_state)
         path = Path("trajectory.h5").absolute()
         path.unlink(missing_ok=True)
         time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
-        supercell = structure * self.settings.supercell
+        supercell = chosen.structure * self.settings.supercell
         potential = model.potential.model_copy(update={"dtype": self.settings.dtype})
         result = self._drive(model, potential, supercell, path)
         return TrajectoryDoc(
@@ -112,6 +119,8 @@ class ProductionMDMaker(Maker):
             temperature_K=self.temperature_K,
             mean_temperature_K=result.mean_temperature_K(discard_ps),
             replica=self.replica,
+            ordering=self.ordering,
+            ordering_energy_eV_per_atom=chosen.energy_eV_per_atom - ground_state.relaxed[0].energy_eV_per_atom,
             seed=self.seed,
             thermostat=self.settings.thermostat.value,
             n_atoms=len(supercell),
@@ -163,11 +172,14 @@ class DiffusionMaker(Maker):
         Mobile species.
     charge_e : float
         Its charge in elementary charges.
+    framework_failure : FrameworkFailure
+        What is done with a run whose framework breaks.
     """
 
     name: str = "diffusion"
     mobile: str = "Li"
     charge_e: float = 1.0
+    framework_failure: FrameworkFailure = FrameworkFailure.EXCLUDE
 
     @stage_job(on_missing_none=True, output_schema=DiffusionDoc)
     def make(self, run: TrajectoryDoc | None) -> DiffusionDoc:
@@ -178,29 +190,39 @@ class DiffusionMaker(Maker):
             DiffusionDoc,
             lambda: self._analyse(run),
             parents=[run],
-            settings={"mobile": self.mobile, "charge_e": self.charge_e},
+            settings={
+                "mobile": self.mobile,
+                "charge_e": self.charge_e,
+                "framework_failure": FrameworkFailure(self.framework_failure).value,
+            },
             spec_key=run.spec_key,
             composition=run.composition,
         )
 
     def _analyse(self, run: TrajectoryDoc) -> DiffusionDoc:
         trajectory = read_trajectory(run.trajectory_blob.to_bytes())
-        found = analyze_trajectory(
-            trajectory.positions_A,
-            trajectory.lattice_A,
-            trajectory.species,
-            self.mobile,
-            trajectory.time_step_ps,
-            run.temperature_K,
-            charge_e=self.charge_e,
-            discard_ps=run.discard_ps,
-        )
+        try:
+            found = analyze_trajectory(
+                trajectory.positions_A,
+                trajectory.lattice_A,
+                trajectory.species,
+                self.mobile,
+                trajectory.time_step_ps,
+                run.temperature_K,
+                charge_e=self.charge_e,
+                discard_ps=run.discard_ps,
+                cut_at_onset=FrameworkFailure(self.framework_failure) is FrameworkFailure.CUT,
+            )
+        except TransportInputError:
+            if run.ended_early is None:
+                raise
+            return exploded_document(run, trajectory, self.mobile, self.charge_e)
         return diffusion_document(run, found)
 
 
 @dataclass
 class ConductivityMaker(Maker):
-    """Arrhenius fit over the runs of one composition.
+    """The runs of one composition combined at each temperature, and their Arrhenius fit.
 
     Parameters
     ----------
@@ -208,20 +230,17 @@ class ConductivityMaker(Maker):
         Name of the job.
     mobile : str
         Mobile species.
-    charge_e : float
-        Its charge in elementary charges.
     settings : TransportSettings
         Gives the reference temperature.
     """
 
     name: str = "conductivity"
     mobile: str = "Li"
-    charge_e: float = 1.0
     settings: TransportSettings = field(default_factory=TransportSettings)
 
     @stage_job(on_missing_none=True, output_schema=ConductivityDoc)
     def make(self, model: ModelDoc | str, diffusions: list[DiffusionDoc | None]) -> ConductivityDoc:
-        """Fit; raises InsufficientDataError if no run was analysed. The model may be given by its key."""
+        """Combine and fit; raises InsufficientDataError if no run was analysed. The model may be given by its key."""
         tuned = fetch(model, ModelDoc)
         found = [item for item in diffusions if item is not None]
         if not found:
@@ -231,24 +250,20 @@ class ConductivityMaker(Maker):
             ConductivityDoc,
             lambda: self._fit(tuned, found, missing),
             parents=[tuned, *found],
-            settings={"reference_temperature_K": self.settings.reference_temperature_K, "missing": missing},
+            settings={
+                "reference_temperature_K": self.settings.reference_temperature_K,
+                "missing": missing,
+                "replicas": "combined",
+            },
             spec_key=found[0].spec_key,
             composition=found[0].composition,
         )
 
     def _fit(self, model: ModelDoc, found: list[DiffusionDoc], missing: int) -> ConductivityDoc:
-        try:
-            fit = arrhenius_of(found, self.charge_e)
-        except TransportInputError as error:
-            fit, reason = None, str(error)
-        else:
-            reason = ""
         return ConductivityDoc(
             model_key=model.key,
             level_of_theory=model.label_level_of_theory,
             mobile=self.mobile,
-            points=arrhenius_points(found),
-            reference_temperature_K=self.settings.reference_temperature_K,
             missing=[f"{missing} MD runs did not finish: see the failures of the transport stage"] * bool(missing),
-            **fitted_fields(fit, self.settings.reference_temperature_K, reason, common_verdict(found)),
+            **conductivity_fields(run_groups(found), self.settings.reference_temperature_K),
         )
