@@ -16,11 +16,11 @@ from typing import Any
 
 from ase import Atoms
 
+from superionic.durable import digest
 from superionic.errors import InputError, TrainingCheckError
 from superionic.provenance import content_key
 from superionic.stages import TrainingMode, TrainingSettings
 from superionic.training import mace_command as names
-from superionic.training.checkpoints import digest
 from superionic.training.dataset import LabelledFrame, frames_to_extxyz, structures_to_extxyz
 from superionic.training.e0s import by_number
 from superionic.training.mace_command import TrainingRequest, mace_arguments

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from superionic.durable import write_whole
 from superionic.errors import InputError, NotConfiguredError, TrainingBusyError
 from superionic.training.checkpoints import FOLDER as CHECKPOINTS
-from superionic.training.checkpoints import write_whole
 from superionic.training.mace_command import FOUNDATION_FILE
 from superionic.training.mace_main import OUTCOME_FILE
 

@@ -13,10 +13,10 @@ from superionic.database.fanout import fetch
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import Blob
+from superionic.dynamics import MDFrame, MDResult, run_md
 from superionic.errors import InsufficientDataError, TransportInputError
 from superionic.potentials.registry import load_calculator
 from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc, RelaxedStructure
-from superionic.sampling.md import MDFrame, MDResult, run_md
 from superionic.stages import FrameworkFailure, TransportSettings
 from superionic.training.schemas import ModelDoc
 from superionic.transport.arrhenius_assemble import conductivity_fields, run_groups
