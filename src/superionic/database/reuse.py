@@ -33,7 +33,8 @@ def produce(
     schema : type
         Class of the document; part of its key.
     compute : callable
-        Does the work and returns the document without key, provenance and cost.
+        Does the work and returns the document without key and provenance. It states the cost only if that is not what
+        this call takes, as of work that earlier processes began.
     parents : sequence of BaseDoc
         The documents that the result depends on; their keys enter the key of the result.
     settings : object
@@ -59,7 +60,7 @@ def produce(
         return found.model_copy(update={"spec_key": spec_key})
     with stopwatch() as watch:
         document = compute()
-    cost = Resources(
+    cost = document.resources or Resources(
         wall_time_s=watch.wall_time_s,
         cpu_time_s=watch.cpu_time_s,
         started_at=watch.started_at,
