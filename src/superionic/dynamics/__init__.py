@@ -7,6 +7,7 @@ from superionic.dynamics.run import run_md
 from superionic.dynamics.segments import RunStatus, SegmentControl, SegmentOutcome, run_segments
 from superionic.dynamics.settings import MDSettings
 from superionic.dynamics.thermostats import kinetic_temperature_K
+from superionic.dynamics.together import RunRequest, run_together
 
 __all__ = [
     "MDFrame",
@@ -16,6 +17,7 @@ __all__ = [
     "OnFrame",
     "OnProgress",
     "Progress",
+    "RunRequest",
     "RunStatus",
     "SegmentControl",
     "SegmentOutcome",
@@ -23,4 +25,5 @@ __all__ = [
     "ns_per_day",
     "run_md",
     "run_segments",
+    "run_together",
 ]

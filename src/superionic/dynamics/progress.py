@@ -59,22 +59,26 @@ class ProgressMeter:
         Gets the reports.
     interval_s : float
         Least wall time between two reports, s.
+    clock : callable
+        Gives the wall time, s.
     """
 
-    def __init__(self, on_progress: OnProgress | None, interval_s: float) -> None:
-        self._on_progress, self._interval_s = on_progress, interval_s
+    def __init__(
+        self, on_progress: OnProgress | None, interval_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._on_progress, self._interval_s, self._clock = on_progress, interval_s, clock
         self._at: tuple[int, float] | None = None
 
     def look(self, run: MDRun, *, now: bool = False) -> bool:
         """Report if it is time, or if `now`, and say whether it was; the first look only starts the clock."""
-        clock = time.monotonic()
+        now_s = self._clock()
         if self._at is None:
-            self._at = (run.step, clock)
+            self._at = (run.step, now_s)
             return False
-        steps, seconds = run.step - self._at[0], clock - self._at[1]
+        steps, seconds = run.step - self._at[0], now_s - self._at[1]
         if steps == 0 or not (now or seconds >= self._interval_s):
             return False
-        self._at = (run.step, clock)
+        self._at = (run.step, now_s)
         if self._on_progress is not None:
             self._on_progress(_progress(run, seconds / steps))
         return True

@@ -74,13 +74,16 @@ class SegmentControl:
         Wall time between checkpoints, s: what a kill costs at most.
     progress_s : float
         Wall time between reports, s.
+    clock : callable
+        Gives the wall time, s. Runs in lockstep share one that stands still in a step, so that all decide alike.
     deadline : float or None
-        Value of :func:`time.monotonic` at which everything must be on the disk. The run pauses if, by what steps and
+        Value of `clock` at which everything must be on the disk. The run pauses if, by what steps and
         checkpoints have taken until then, the next look would come too late.
     """
 
     checkpoint_s: float = 300.0
     progress_s: float = 5.0
+    clock: Callable[[], float] = time.monotonic
     deadline: float | None = None
 
 
@@ -139,7 +142,7 @@ def run_segments(
     with home.alone():
         taken = home.take_up(atoms, calculator, settings, model_key)
         try:
-            segment = _Segment(home, taken, control, ProgressMeter(on_progress, control.progress_s))
+            segment = _Segment(home, taken, control, ProgressMeter(on_progress, control.progress_s, control.clock))
             segment.go_on(stop or _never)
         finally:
             taken.file.close()
@@ -161,7 +164,7 @@ class _Segment:
         if (left := taken.checkpoint) is not None:
             self.earlier_s, self.saved_step = left.wall_s, left.state.step
             self.resumed_at = left.resumed_at if self.run.over else (*left.resumed_at, left.state.step)
-        self.began = self.saved = self.looked = time.monotonic()
+        self.began = self.saved = self.looked = self.control.clock()
         self.longest_save_s = self.longest_work_s = 0.0
 
     def go_on(self, stop: Callable[[], bool]) -> None:
@@ -187,7 +190,7 @@ class _Segment:
 
     def look(self, stop: Callable[[], bool]) -> bool:
         """Report, save if it is time, and say whether to stop."""
-        now = time.monotonic()
+        now = self.control.clock()
         self.longest_work_s, self.looked = max(self.longest_work_s, now - self.looked), now
         if self.meter.look(self.run):
             with self.home.explained():
@@ -196,7 +199,7 @@ class _Segment:
             return True
         if now - self.saved > max(self.control.checkpoint_s, SAVING_IN_WORK * self.longest_save_s):
             self.save()
-            self.looked = time.monotonic()
+            self.looked = self.control.clock()
         return False
 
     def too_late(self, now: float) -> bool:
@@ -205,11 +208,11 @@ class _Segment:
         return self.control.deadline is not None and now + needed_s > self.control.deadline
 
     def wall_s(self) -> float:
-        return self.earlier_s + time.monotonic() - self.began
+        return self.earlier_s + self.control.clock() - self.began
 
     def save(self) -> None:
         """Write a checkpoint, after the frames that it counts on."""
-        start, run = time.monotonic(), self.run
+        start, run = self.control.clock(), self.run
         n_frames = run.settings.frames_until(run.step)
         with self.home.explained():
             self.file.flush()
@@ -217,7 +220,7 @@ class _Segment:
             self.file.make_durable()
             checkpoint = Checkpoint(run.state, self.identity, n_frames, self.wall_s(), self.resumed_at)
             self.home.checkpoints.write(checkpoint, run.atoms)
-        self.saved_step, self.saved = run.step, time.monotonic()
+        self.saved_step, self.saved = run.step, self.control.clock()
         self.longest_save_s = max(self.longest_save_s, self.saved - start)
 
     def outcome(self) -> SegmentOutcome:
