@@ -25,7 +25,18 @@ class TrajectoryDoc(BaseDoc):
     frame_step_ps: float = Field(description="time between stored frames, ps")
     n_frames: int = Field(description="stored frames")
     ended_early: str | None = Field(None, description="why the run stopped before its time, if it did")
+    ns_per_day: float | None = Field(None, description="speed of the MD, ns of this run per day of wall time")
+    segments: int = Field(1, description="jobs that worked at it, killed ones included; resources add up their cost")
+    together: int = Field(1, description="most runs that one of them advanced side by side")
+    resumed_at_ps: list[float] = Field(default=[], description="where it was taken up after a stop or a kill, ps")
     trajectory_blob: Blob = Field(description="HDF5 file with unwrapped positions (store: trajectories)")
+
+
+class MDGroupDoc(BaseDoc):
+    """Runs that one job advanced side by side; each has its own document."""
+
+    run_keys: list[str] = Field(description="keys of the TrajectoryDocs")
+    advanced: list[str] = Field(description="those that were not in the database yet")
 
 
 class Interval(Document):
