@@ -13,6 +13,7 @@ from superionic.database.live import MD_RUNS
 from superionic.database.stores import collection, job_store
 from superionic.documents import Blob, CompositionInfo
 from superionic.dynamics import run_md
+from superionic.flows.production import grouped_runs
 from superionic.flows.stages import Category, Stage, mark
 from superionic.launch.launchpad import launchpad
 from superionic.launch.submit import submit_flow
@@ -22,6 +23,7 @@ from superionic.potentials.schemas import RelaxedStructure
 from superionic.stability.schemas import GroundStateDoc
 from superionic.stages import TransportSettings
 from superionic.training.schemas import ModelDoc
+from superionic.transport.group_jobs import MDGroupMaker
 from superionic.transport.jobs import DiffusionMaker, ProductionMDMaker
 from superionic.transport.schemas import TrajectoryDoc
 from superionic.transport.trajectory import read_trajectory
@@ -110,8 +112,10 @@ def campaign(database, tmp_path, monkeypatch):
         submit_flow(Flow(jobs), launchpad(database), "campaign", "test")
         return jobs
 
-    submit.store = store
-    submit.work = lambda **options: run_workers(database, 1, "campaign", tmp_path / "launches", **options)
+    submit.store, submit.pad = store, launchpad(database)
+    submit.work = lambda campaign="campaign", **options: run_workers(
+        database, 1, campaign, tmp_path / "launches", **options
+    )
     return submit
 
 
@@ -171,3 +175,26 @@ def test_a_run_that_is_cut_twice_and_killed_is_the_run_in_one_piece(campaign, da
     (live,) = collection(database, MD_RUNS).find({})
     assert (live["phase"], live["time_ps"]) == ("finished", pytest.approx(0.3))
     assert doc.ns_per_day > 0
+
+
+def test_runs_side_by_side_are_stored_each_for_itself_and_only_missing_ones_are_run(campaign, monkeypatch):
+    monkeypatch.setenv("SUPERIONIC_MAX_HOURS_PER_JOB", str(2e-4))
+    makers = [
+        ProductionMDMaker(f"md: {temperature:g} K", SETTINGS, temperature, seed=5) for temperature in (800.0, 900.0)
+    ]
+    (job, *_), groups = grouped_runs("x", makers, 4, "model", "state", "spec")
+    runs = [mark(maker.make("model", "state", groups[0]), Stage.TRANSPORT, Category.GPU, "spec") for maker in makers]
+    submit_flow(Flow([job, *runs]), campaign.pad, "campaign", "test")
+    assert campaign.work().status.succeeded
+    docs = [output(campaign.store, run) for run in runs]
+    group = output(campaign.store, job)
+    assert group.run_keys == group.advanced == [doc.key for doc in docs]
+    assert [(doc.temperature_K, doc.together) for doc in docs] == [(800.0, 2), (900.0, 2)]
+    assert all(doc.n_frames == 16 and doc.ended_early is None for doc in docs)
+    cost = sum(doc.resources.wall_time_s for doc in docs)
+    assert docs[0].resources.wall_time_s == pytest.approx(0.5 * cost), "each bears its share"
+    third = ProductionMDMaker("md: 1000 K", SETTINGS, 1000.0, seed=5)
+    again = MDGroupMaker("md group", [*makers, third]).make("model", "state")
+    submit_flow(Flow([again]), campaign.pad, "another", "test")
+    assert campaign.work(campaign="another").status.succeeded
+    assert len(output(campaign.store, again).advanced) == 1

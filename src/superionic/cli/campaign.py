@@ -106,9 +106,7 @@ def submit(
 
 def worker(
     category: Annotated[list[str] | None, typer.Option(help="take only jobs of this category (repeatable)")] = None,
-    timeout: Annotated[
-        float | None, typer.Option(help="take no new job after this many seconds; MD stops")
-    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="take no new job after this many seconds; MD stops")] = None,
     campaign: Annotated[str | None, typer.Option(help="take only jobs of this campaign")] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="worker processes on this machine")] = 1,
     project: ProjectOption = Path(),

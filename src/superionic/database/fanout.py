@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from jobflow import CURRENT_JOB, Flow, Job, Response
 from monty.json import MontyDecoder
 
-from superionic.database.reuse import store_of_job
+from superionic.database.reuse import is_finished, store_of_job
 from superionic.documents import BaseDoc
 from superionic.errors import DatabaseError
 
@@ -64,10 +64,7 @@ def fetch_kin(document: DocT | str, base: type[DocT]) -> DocT:
 
 def key_if_stored(document: BaseDoc) -> BaseDoc | str:
     """The key of a document, for a job to come; the document itself where the store does not have it."""
-    store = store_of_job()
-    criteria = {"output.key": document.key, "output.@class": type(document).__name__}
-    stored = bool(document.key) and store is not None and store.docs_store.count(criteria) > 0
-    return document.key if stored else document
+    return document.key if document.key and is_finished(type(document), document.key) else document
 
 
 def fetch_named(schema_name: str, key: str) -> Any:  # noqa: ANN401 (a document of a class that is not imported here)

@@ -89,6 +89,12 @@ def find_finished(schema: type[DocT], key: str, reusable: Callable[[DocT], bool]
     return None
 
 
+def is_finished(schema: type[BaseDoc], key: str) -> bool:
+    """Whether the store of the running job has a document with this key, its arrays not looked at."""
+    store = store_of_job()
+    return store is not None and store.docs_store.count({"output.key": key, "output.@class": schema.__name__}) > 0
+
+
 def _stored(store: Any, criteria: dict[str, str]) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 (jobflow.JobStore)
     """Outputs that match, newest first, with their arrays and the uuid of their job."""
     if store is None:

@@ -15,6 +15,7 @@ from superionic.ordering.composition import GridCell, grid_cell
 from superionic.provenance import derived_seed
 from superionic.spec import CompositionPoint, ElectrolyteSpec
 from superionic.stability.jobs import GroundStateMaker, PhaseDiagramMaker
+from superionic.transport.group_jobs import MDGroupMaker
 from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, ProductionMDMaker
 from superionic.transport.pathway_jobs import PathwayMaker
 
@@ -80,14 +81,24 @@ class ProductionFlowMaker(Maker):
     def conductivity(self, spec: ElectrolyteSpec, model: Any, cell: GridCell, state: Any) -> Flow:  # noqa: ANN401
         """MD of every ordering, temperature and replica, its analysis, and the Arrhenius fit of one composition."""
         label, settings = cell.info.label, spec.transport
-        jobs: list[Any] = []
         diffusions: list[Any] = []
-        for plan in planned_runs(spec, cell):
-            title = plan.title(label)
-            maker = ProductionMDMaker(
-                f"md: {title}", settings, plan.temperature_K, plan.replica, plan.ordering, plan.seed, self.device
+        plans = planned_runs(spec, cell)
+        makers = [
+            ProductionMDMaker(
+                f"md: {plan.title(label)}",
+                settings,
+                plan.temperature_K,
+                plan.replica,
+                plan.ordering,
+                plan.seed,
+                self.device,
             )
-            run = mark(maker.make(model, state.output), Stage.TRANSPORT, Category.GPU, spec.key)
+            for plan in plans
+        ]
+        jobs, groups = grouped_runs(label, makers, settings.runs_per_job, model, state.output, spec.key)
+        for plan, maker, group in zip(plans, makers, groups, strict=True):
+            title = plan.title(label)
+            run = mark(maker.make(model, state.output, group), Stage.TRANSPORT, Category.GPU, spec.key)
             analysis = DiffusionMaker(
                 f"diffusion: {title}", spec.mobile, spec.charges[spec.mobile], settings.framework_failure
             )
@@ -102,6 +113,27 @@ class ProductionFlowMaker(Maker):
         return Flow(
             [*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec.key)], output=job.output, name=f"transport: {label}"
         )
+
+
+def grouped_runs(
+    label: str,
+    makers: list[ProductionMDMaker],
+    runs_per_job: int,
+    model: Any,  # noqa: ANN401 (a document or jobflow's reference to one)
+    state: Any,  # noqa: ANN401
+    spec_key: str,
+) -> tuple[list[Any], list[Any]]:
+    """Jobs that advance runs side by side, and for each run the output of its group; None where each run is a job."""
+    if runs_per_job == 1:
+        return [], [None] * len(makers)
+    jobs: list[Any] = []
+    outputs: list[Any] = []
+    for start in range(0, len(makers), runs_per_job):
+        runs = makers[start : start + runs_per_job]
+        group = MDGroupMaker(f"md group {len(jobs)}: {label}", runs)
+        jobs.append(mark(group.make(model, state), Stage.TRANSPORT, Category.GPU, spec_key))
+        outputs += [jobs[-1].output] * len(runs)
+    return jobs, outputs
 
 
 @dataclass(frozen=True)

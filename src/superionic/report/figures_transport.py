@@ -33,6 +33,8 @@ LINE_POINTS = 30
 MAX_DECADES = 14
 FAINT = 0.4
 """Opacity of the single runs behind a combined point."""
+BESIDE = 0.02
+"""How far they stand from it, in widths of the panel."""
 
 
 def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
@@ -63,7 +65,10 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
         "in the legend."
     )
     if any(_single_runs(doc) for doc in shown):
-        caption += " Several runs at one temperature are combined into one point; the runs are the small faint marks."
+        caption += (
+            " Several runs at one temperature are combined into one point; the small faint marks beside it are the "
+            "runs, a cross one that was left out."
+        )
     if extrapolated:
         caption += (
             " Left: the simulated temperatures. Right: the same with the extrapolation (dashed) to the reference "
@@ -78,9 +83,12 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
 def _fill_panel(figure: Any, docs: Sequence[ConductivityDoc], column: int, *, with_reference: bool) -> None:  # noqa: ANN401
     """Draw one panel; names enter the legend from the first panel, references from the second."""
     panel = make_subplots(rows=1, cols=1)
+    temperatures = [point.temperature_K for doc in docs for point in doc.points]
+    temperatures += [doc.reference_temperature_K for doc in docs] * with_reference
+    width = 1000 / min(temperatures) - 1000 / max(temperatures)
     for index, doc in enumerate(docs):
         _add_fit(panel, doc, index, extrapolate=with_reference)
-        _add_single_runs(panel, doc, index)
+        _add_single_runs(panel, doc, index, BESIDE * width)
         _add_points(panel, doc, index, in_legend=not with_reference)
         if with_reference:
             _add_reference(panel, doc, index)
@@ -88,9 +96,6 @@ def _fill_panel(figure: Any, docs: Sequence[ConductivityDoc], column: int, *, wi
         _share_reference_names(panel)
     for trace in panel.data:
         figure.add_trace(trace, row=1, col=column)
-    temperatures = [point.temperature_K for doc in docs for point in doc.points]
-    temperatures += [doc.reference_temperature_K for doc in docs] * with_reference
-    width = 1000 / min(temperatures) - 1000 / max(temperatures)
     edge = 0.04 * width + 0.01
     x_range = [1000 / max(temperatures) - edge, 1000 / min(temperatures) + edge]
     figure.update_xaxes(**axis("1000 / T (K⁻¹)", range=x_range, mirror=False), row=1, col=column)
@@ -196,7 +201,8 @@ def _single_runs(doc: ConductivityDoc) -> list[ArrheniusRun]:
     return [run for run in doc.runs if run.temperature_K in several and _sigma(run) > 0]
 
 
-def _add_single_runs(figure: Any, doc: ConductivityDoc, index: int) -> None:  # noqa: ANN401 (plotly is untyped)
+def _add_single_runs(figure: Any, doc: ConductivityDoc, index: int, shift: float) -> None:  # noqa: ANN401
+    """Small marks beside the combined points, so that these do not hide them."""
     for used in (True, False):
         runs = [run for run in _single_runs(doc) if run.used is used]
         if not runs:
@@ -204,12 +210,12 @@ def _add_single_runs(figure: Any, doc: ConductivityDoc, index: int) -> None:  # 
         shade = colour(index) if used else GREY
         figure.add_trace(
             go.Scatter(
-                x=[1000 / run.temperature_K for run in runs],
+                x=[1000 / run.temperature_K + shift for run in runs],
                 y=[_sigma(run) for run in runs],
                 mode="markers",
                 opacity=FAINT if used else 1.0,
                 showlegend=False,
-                marker={"symbol": "circle" if used else "x-thin-open", "size": 5, "color": shade},
+                marker={"symbol": "circle" if used else "x-thin-open", "size": 6, "color": shade},
                 text=[_run_text(doc, run) for run in runs],
                 hovertemplate="%{text}<extra></extra>",
             )

@@ -124,6 +124,7 @@ def _transport(data: CampaignData) -> Html:
     arrhenius = arrhenius_chart(data.conductivities)
     fits = tables_transport.fits_table(data.conductivities)
     directions = tables_transport.directions_table(data.conductivities)
+    speed = tables_transport.md_table(data.trajectories)
     densities = density_charts(data.pathways)
     reason = "no ion density was computed (transport.pathway_temperature_K, or its run is missing)"
     return join(
@@ -134,6 +135,7 @@ def _transport(data: CampaignData) -> Html:
             details("Arrhenius fits", fits, open_=True) if fits else None,
             details("Diffusivities along the axes and in the planes (cm²/s)", directions) if directions else None,
             details(f"All {len(data.diffusions)} runs", tables_transport.runs_table(data.diffusions), open_=True),
+            details("Speed and cost of the MD", speed) if speed else None,
         ]
     )
 

@@ -1,14 +1,17 @@
-"""Tables of the transport stage: fits, directions, single runs."""
+"""Tables of the transport stage: fits, directions, single runs, speed and cost of the MD."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from superionic.documents import BaseDoc
 from superionic.report.markup import Content, Html, formula, join, table, tag
-from superionic.report.numbers import interval, significant, with_error
+from superionic.report.numbers import duration, interval, significant, with_error
 from superionic.report.summary import NOTHING, verdict_badge
 from superionic.transport.anisotropy import AXES, PLANES
-from superionic.transport.schemas import ArrheniusFit, ArrheniusPoint, ConductivityDoc, DiffusionDoc
+from superionic.transport.schemas import ArrheniusFit, ArrheniusPoint, ConductivityDoc, DiffusionDoc, TrajectoryDoc
+
+PS_PER_NS, S_PER_HOUR = 1000.0, 3600.0
 
 
 def runs_table(diffusions: tuple[DiffusionDoc, ...]) -> Html:
@@ -34,7 +37,7 @@ def runs_table(diffusions: tuple[DiffusionDoc, ...]) -> Html:
     return table([*header, "hops", "verdict", "why"], rows, numeric=range(1, 9))
 
 
-def _formula(doc: DiffusionDoc | ConductivityDoc) -> str:
+def _formula(doc: BaseDoc) -> str:
     return doc.composition.formula if doc.composition else ""
 
 
@@ -88,7 +91,7 @@ def fits_table(conductivities: Sequence[ConductivityDoc]) -> Html | None:
 def _fit(fit: ArrheniusFit) -> list[Content]:
     bend = fit.curvature
     curved: Content = NOTHING if bend is None else f"p = {significant(bend.p_value, 1)}"
-    left_out = [f"left out: {point.temperature_K:g} K, {point.reason}" for point in fit.excluded]
+    left_out = [f"left out: {point.temperature_K:g} K, {point.reason.replace('_', ' ')}" for point in fit.excluded]
     return [
         fit.method,
         with_error(fit.activation_energy_eV, fit.activation_energy_std_eV),
@@ -98,10 +101,51 @@ def _fit(fit: ArrheniusFit) -> list[Content]:
         _ends(fit.conductivity_at_reference_95_S_per_cm),
         str(len(fit.temperatures_K)),
         tag("strong", curved) if bend is not None and bend.significant else curved,
-        join([tag("small", text) for text in (*fit.warnings, *left_out)], "<br>"),
+        join([tag("small", text) for text in (*fit.warnings, *left_out)]),
     ]
 
 
 def _ends(ends: tuple[float | None, float | None]) -> Content:
     low, high = ends
     return NOTHING if low is None or high is None else interval(low, high)
+
+
+def md_table(trajectories: Sequence[TrajectoryDoc]) -> Html | None:
+    """Speed and cost of every production run; None without any."""
+    if not trajectories:
+        return None
+    header = ["Composition", "T (K)", "ordering", "replica", "atoms", "length (ps)", "ns/day", "side by side"]
+    header += ["segments", "wall time", "CPU time", "device", "remarks"]
+    ordered = sorted(trajectories, key=lambda doc: (_formula(doc), doc.temperature_K, doc.ordering, doc.replica))
+    rows = [[formula(_formula(doc)), *_speed(doc), *_cost(doc)] for doc in ordered]
+    total_ns = sum(doc.time_ps for doc in trajectories) / PS_PER_NS
+    known = [doc.resources for doc in trajectories if doc.resources is not None]
+    wall, cpu = (sum(getattr(cost, name) for cost in known) for name in ("wall_time_s", "cpu_time_s"))
+    note = (
+        f"{significant(total_ns, 3)} ns in all; {duration(wall)} of wall time and {cpu / S_PER_HOUR:.3g} core-hours, "
+        "of all jobs that worked at a run, killed ones included. Runs side by side bear equal shares; ns/day is the "
+        "speed of one of them."
+    )
+    return join([table(header, rows, numeric=range(1, 11)), tag("p", note, class_="note")])
+
+
+def _speed(doc: TrajectoryDoc) -> list[Content]:
+    whole = doc.time_ps >= doc.requested_time_ps
+    return [
+        f"{doc.temperature_K:g}",
+        str(doc.ordering),
+        str(doc.replica),
+        str(doc.n_atoms),
+        f"{doc.time_ps:.4g}" if whole else f"{doc.time_ps:.4g} of {doc.requested_time_ps:.4g}",
+        NOTHING if doc.ns_per_day is None else significant(doc.ns_per_day),
+        str(doc.together),
+        str(doc.segments),
+    ]
+
+
+def _cost(doc: TrajectoryDoc) -> list[Content]:
+    cost = doc.resources
+    times: list[Content] = [NOTHING] * 3
+    if cost is not None:
+        times = [duration(cost.wall_time_s), duration(cost.cpu_time_s), cost.device]
+    return [*times, join([tag("small", text) for text in doc.warnings])]

@@ -51,6 +51,9 @@ class TransportSettings(StageSettings):
     stride_fs: float = Field(100.0, gt=0, description="time between stored frames, fs (our choice)")
     dtype: str = Field("float32", pattern="^float(32|64)$", description="floating point type of the MD (our choice)")
     replicas: int = Field(1, ge=1, description="runs per temperature, each with its own seed (we advise 3)")
+    runs_per_job: int = Field(
+        1, ge=1, description="runs of one composition that one job advances side by side; pays for small cells and GPUs"
+    )
     orderings: int = Field(1, ge=1, description="orderings of lowest energy that are run, each with all replicas")
     framework_failure: FrameworkFailure = Field(
         FrameworkFailure.EXCLUDE, description="runs whose framework breaks: exclude, or cut at the onset (our choice)"
