@@ -23,6 +23,7 @@ from jobflow.managers.fireworks import JobFiretask
 from pymongo.errors import PyMongoError
 
 from superionic.database.configuration import PING_S
+from superionic.deadline import set_worker_end, time_left_s
 from superionic.launch.launchpad import (
     MAX_LOSSES,
     LossCause,
@@ -202,7 +203,9 @@ def work(
     categories : tuple of str
         Run only jobs of these categories; empty for all.
     timeout_s : float, optional
-        Take no new job after this time, s. A running one is not stopped.
+        Take no new job after this time, s. A running one is not stopped, but production MD stops by itself then and
+        hands what is left to a new job. The same holds shortly before the end of the queue's job, where its variable
+        says when that is.
     sleep_s : float
         Pause between two looks at an empty queue, s.
     parent : int, optional
@@ -222,10 +225,10 @@ def work(
         threading.Thread(target=_stop_with_parent, args=(parent, ended), daemon=True).start()
     launch_dir.mkdir(parents=True, exist_ok=True)
     fworker = FWorker(worker_name(), list(categories) or "", job_query(campaign), worker_environment())
-    deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+    set_worker_end(timeout_s)
     try:
         while not interrupts.requested:
-            if time.monotonic() > deadline:
+            if time_left_s() < 0:
                 return WorkerEnd.TIMEOUT
             if _run_next(pad, fworker, launch_dir.resolve()):
                 continue

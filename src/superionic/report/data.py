@@ -264,7 +264,7 @@ def _composition(doc: BaseDoc) -> str:
 
 
 def _run_place(doc: TrajectoryDoc | DiffusionDoc) -> Hashable:
-    return _composition(doc), doc.temperature_K, doc.replica
+    return _composition(doc), doc.temperature_K, doc.ordering, doc.replica
 
 
 def _model_in_use(models: Sequence[ModelDoc], users: Iterable[Any]) -> ModelDoc | None:

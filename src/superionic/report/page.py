@@ -116,10 +116,15 @@ def _stability(data: CampaignData) -> Html:
 def _transport(data: CampaignData) -> Html:
     if not data.diffusions and not data.conductivities:
         return unavailable("no production run was analysed; see the failures and the timeline")
+    from superionic.report import tables_transport
     from superionic.report.figures_density import density_charts
-    from superionic.report.figures_transport import arrhenius_chart, msd_chart
+    from superionic.report.figures_msd import msd_chart
+    from superionic.report.figures_transport import arrhenius_chart
 
     arrhenius = arrhenius_chart(data.conductivities)
+    fits = tables_transport.fits_table(data.conductivities)
+    directions = tables_transport.directions_table(data.conductivities)
+    speed = tables_transport.md_table(data.trajectories)
     densities = density_charts(data.pathways)
     reason = "no ion density was computed (transport.pathway_temperature_K, or its run is missing)"
     return join(
@@ -127,7 +132,10 @@ def _transport(data: CampaignData) -> Html:
             None if arrhenius else unavailable("Arrhenius plot: no run gave a conductivity above zero"),
             grid([arrhenius, msd_chart(data.diffusions), *densities]),
             None if densities else unavailable(f"ion density: {reason}"),
-            details(f"All {len(data.diffusions)} runs", tables.runs_table(data.diffusions), open_=True),
+            details("Arrhenius fits", fits, open_=True) if fits else None,
+            details("Diffusivities along the axes and in the planes (cm²/s)", directions) if directions else None,
+            details(f"All {len(data.diffusions)} runs", tables_transport.runs_table(data.diffusions), open_=True),
+            details("Speed and cost of the MD", speed) if speed else None,
         ]
     )
 
