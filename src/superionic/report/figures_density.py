@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 from superionic.report.markup import Html, formula, join
 from superionic.report.numbers import significant
 from superionic.report.theme import INK, SEQUENTIAL, Chart, axis, style
-from superionic.transport.schemas import PathwayDoc
+from superionic.transport.pathway_schemas import PathwayDoc
 
 SURFACE_POINTS = 34
 PROJECTION_POINTS = 64

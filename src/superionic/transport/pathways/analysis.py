@@ -126,6 +126,7 @@ def analyze_pathways(
         duration_ps=frame.duration_ps,
         time_step_ps=frame.time_step_ps,
         density=density,
+        peak_density_per_A3=float(found.landscape.density.max()),
         lattice_A=lattice,
         n_cells=density.n_cells,
         sites=found.sites,
@@ -202,7 +203,11 @@ def _framework_symmetry(lattice_A: Array, mean_A: Array, symbols: list[str]) -> 
     alone = np.eye(3)[None], np.zeros((1, 3))
     if not symbols:
         return alone
-    cell = (lattice_A, mean_A @ np.linalg.inv(lattice_A), [atomic_numbers[symbol] for symbol in symbols])
+    cell = (
+        lattice_A.tolist(),
+        (mean_A @ np.linalg.inv(lattice_A)).tolist(),
+        [atomic_numbers[symbol] for symbol in symbols],
+    )
     found = spglib.get_symmetry(cell, symprec=FRAMEWORK_SYMPREC_A)
     return alone if found is None else (found["rotations"].astype(float), found["translations"])
 

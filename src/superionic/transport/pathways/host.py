@@ -178,7 +178,8 @@ def supercell_matrix(host: Structure, lattice_A: ArrayLike) -> NDArray[np.int64]
 
 def _turned(lattice: Array) -> Array:
     """The same cell with a along x and b in the xy plane, as simulation codes write it."""
-    triangle = np.linalg.qr(lattice.T, mode="r").T
+    _, upper = np.linalg.qr(lattice.T)
+    triangle = upper.T
     return np.asarray(triangle * np.sign(np.diag(triangle)))
 
 

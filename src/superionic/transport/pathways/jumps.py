@@ -1,5 +1,6 @@
 """Rates, residence times and the diffusivity that jumps between sites add up to."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,7 +85,7 @@ class JumpRate:
     @property
     def imbalance(self) -> float:
         """(forward - backward) / sqrt(forward + backward): beyond 3 the run is not in equilibrium."""
-        return (self.n_jumps - self.n_back) / np.sqrt(max(self.n_jumps + self.n_back, 1))
+        return (self.n_jumps - self.n_back) / math.sqrt(max(self.n_jumps + self.n_back, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,7 +270,7 @@ def _kinds(
                 n_departures=count,
                 time_ps=time,
                 residence_time_ps=mean,
-                residence_time_std_ps=mean * widen / np.sqrt(count) if mean is not None else None,
+                residence_time_std_ps=mean * widen / math.sqrt(count) if mean is not None else None,
                 residence_interval95_ps=(time / high, time / low if low > 0.0 else float("inf")),
             )
         )
@@ -293,7 +294,7 @@ def _rates(names: Sequence[str], exposure: Array, moves: _Moves, kind: NDArray[n
                 n_jumps=count,
                 n_back=int(table[b, a]),
                 rate_per_ps=count / time,
-                rate_std_per_ps=widen * np.sqrt(count) / time,
+                rate_std_per_ps=widen * math.sqrt(count) / time,
                 rate_interval95_per_ps=(low / time, high / time),
                 distance_A=float(length[chosen].mean()),
                 distance_min_A=float(length[chosen].min()),

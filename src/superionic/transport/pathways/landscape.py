@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,7 @@ def survey(density: Array) -> Landscape:
     return Landscape(density, peaks, basin, uphill, step, image, *saddles)
 
 
-def _rolled(values: Ints, offset: tuple[int, ...]) -> Ints:
+def _rolled(values: NDArray[Any], offset: tuple[int, ...]) -> NDArray[Any]:
     """Value of the neighbour of each voxel."""
     return np.roll(values, tuple(-o for o in offset), axis=(0, 1, 2))
 
@@ -115,9 +116,9 @@ def _neighbours(voxels: Ints, offset: NDArray[np.int64], shape: tuple[int, ...])
 
 def _climb_once(density: Array) -> tuple[Ints, NDArray[np.int8]]:
     # ranks, so that a plateau has a single maximum
-    rank = np.empty(density.size, dtype=np.int32)
-    rank[np.argsort(density, axis=None, kind="stable")] = np.arange(density.size, dtype=np.int32)
-    rank = rank.reshape(density.shape)
+    ranks = np.empty(density.size, dtype=np.int32)
+    ranks[np.argsort(density, axis=None, kind="stable")] = np.arange(density.size, dtype=np.int32)
+    rank = ranks.reshape(density.shape)
     best, choice = rank.copy(), np.zeros(density.shape, dtype=np.int8)
     for k, offset in enumerate(OFFSETS, start=1):
         other = _rolled(rank, offset)

@@ -174,7 +174,7 @@ def _walk(found: SiteMap, legs: list[tuple[int, bool]], lattice_A: Array, vector
     fractional = (landscape.voxel_index(np.array(voxels)) + 0.5) / shape + np.array(places)
     smooth = _smoothed(fractional, np.array(vector))
     arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(smooth, axis=0) @ lattice_A, axis=1))])
-    stops = _stops(found, voxels, peaks)
+    stops = _stops(found, voxels, places, peaks)
     return DensityPath(smooth, arc, landscape.density.ravel()[voxels], stops, vector)
 
 
@@ -199,18 +199,21 @@ def _smoothed(fractional: Array, vector: NDArray[np.int64]) -> Array:
     return np.concatenate([mean, mean[:1] + vector])
 
 
-def _stops(found: SiteMap, voxels: list[int], peaks: list[int]) -> tuple[tuple[int, str], ...]:
-    """The highest point of each run of basins that belong to one site."""
+def _stops(
+    found: SiteMap, voxels: list[int], places: list[NDArray[np.int64]], peaks: list[int]
+) -> tuple[tuple[int, str], ...]:
+    """The highest point of each run of basins that belong to one site in one cell."""
     density = found.landscape.density.ravel()
-    stops: list[tuple[int, int]] = []
+    stops: list[tuple[int, int, Vector]] = []
     for point in peaks:
-        site = int(found.site_of_basin[found.landscape.basin[voxels[point]]])
-        if stops and stops[-1][1] == site:
+        basin = int(found.landscape.basin[voxels[point]])
+        here = int(found.site_of_basin[basin]), _vector(places[point] + found.image_of_basin[basin])
+        if stops and stops[-1][1:] == here:
             if density[voxels[point]] > density[voxels[stops[-1][0]]]:
-                stops[-1] = (point, site)
+                stops[-1] = (point, *here)
         else:
-            stops.append((point, site))
-    return tuple((point, found.sites[site].label) for point, site in stops)
+            stops.append((point, *here))
+    return tuple((point, found.sites[site].label) for point, site, _ in stops)
 
 
 def connections(found: SiteMap, lattice_A: Array) -> tuple[Connection, ...]:

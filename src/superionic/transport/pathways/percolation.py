@@ -119,15 +119,16 @@ def percolate(n_nodes: int, links: ArrayLike, images: ArrayLike, strengths: Arra
     forest, state = PeriodicForest(n_nodes), _State()
     for edge in np.argsort(-strength, kind="stable").tolist():
         vector: Vector = tuple(images[edge].tolist())
-        loop = forest.join(*links[edge].tolist(), vector)
+        first, second = links[edge].tolist()
+        loop = forest.join(first, second, vector)
         if loop is None:
             state.tree.append(edge)
             # two sets that percolate along different lines may together fill a plane
-            root, _ = forest.find(int(links[edge, 0]))
+            root, _ = forest.find(first)
             state.see(edge, float(strength[edge]), None, forest.vectors.get(root, []))
         elif any(loop):
-            forest.grow(int(links[edge, 0]), loop)
-            root, _ = forest.find(int(links[edge, 0]))
+            forest.grow(first, loop)
+            root, _ = forest.find(first)
             state.see(edge, float(strength[edge]), loop, forest.vectors[root])
         if state.complete:
             break

@@ -74,6 +74,8 @@ class Pathways:
         Temperature, length of the run, and time between frames.
     density : IonDensity
         Density on the grid, not smoothed.
+    peak_density_per_A3 : float
+        Largest number density after smoothing, ions/A^3: the zero of all free energies.
     lattice_A : numpy.ndarray, (3, 3)
         Cell of the analysis, in angstrom.
     n_cells : int
@@ -119,6 +121,7 @@ class Pathways:
     duration_ps: float
     time_step_ps: float
     density: IonDensity
+    peak_density_per_A3: float
     lattice_A: Array
     n_cells: int
     sites: tuple[DensitySite, ...]

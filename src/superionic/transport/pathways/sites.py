@@ -102,7 +102,7 @@ def sites_from_density(
         landscape.basin + 1,
         weights=(smooth * density.voxel_volume_A3).ravel(),
         minlength=len(landscape.peak_voxel) + 1,
-    )[1:]
+    )[1:].astype(np.float64)
     limits = _Limits(merge_barrier_kT, merge_distance_A, min_occupancy, density.lattice_A)
     forest = _merge(landscape, ions, limits)
     return _site_map(landscape, ions, forest)
