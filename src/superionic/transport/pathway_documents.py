@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from superionic.documents import BaseDoc
 from superionic.transport.pathway_schemas import (
     BottleneckPart,
     ConnectionPart,
@@ -22,6 +23,7 @@ from superionic.transport.pathway_schemas import (
 from superionic.transport.pathways.barriers import AXES, Bottleneck
 from superionic.transport.pathways.jumps import JumpRate, KindOfSite
 from superionic.transport.pathways.paths import DensityPath
+from superionic.transport.pathways.percolation import upright
 from superionic.transport.pathways.result import Pathways
 from superionic.units import BOLTZMANN_EV_PER_K
 
@@ -93,11 +95,18 @@ def pathway_document(found: Pathways, model_key: str = "") -> PathwayDoc:
     )
 
 
+def pathways_as_dict(found: Pathways) -> dict[str, Any]:
+    """Everything but the grid and what only a database needs, as plain data."""
+    apart = {"density_ions_per_A3", *BaseDoc.model_fields} - {"warnings"}
+    return pathway_document(found).model_dump(exclude=apart | {"model_key"})
+
+
 def _energies(found: Pathways) -> dict[str, Any]:
     kT_eV = BOLTZMANN_EV_PER_K * found.temperature_K
     top = found.peak_density_per_A3
     return {
         "bottlenecks": [_neck(neck, top, kT_eV) for neck in found.bottlenecks],
+        "visible_up_to_eV": found.visible_up_to_eV,
         "planar_normal": found.planar_normal,
         "paths": [_path(name, found.paths[name], top, kT_eV) for name in AXES if name in found.paths],
         "connections": [
@@ -174,7 +183,7 @@ def _neck(neck: Bottleneck, top_per_A3: float, kT_eV: float) -> BottleneckPart:
         counts=neck.counts,
         density_ions_per_A3=None if energy is None else top_per_A3 * math.exp(-energy / kT_eV),
         fractional=None if neck.fractional is None else _triple(neck.fractional),
-        vector=neck.vector,
+        vector=None if neck.vector is None else upright(neck.vector),
     )
 
 

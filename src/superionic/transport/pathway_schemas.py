@@ -64,7 +64,7 @@ class BottleneckPart(Document):
     counts: float = Field(description="ions times frames counted within the kernel at the bottleneck")
     density_ions_per_A3: float | None = Field(None, description="isosurface level there, ions/A^3")
     fractional: tuple[float, float, float] | None = Field(None, description="the bottleneck, fractional")
-    vector: tuple[int, int, int] | None = Field(None, description="lattice vector of the way through it")
+    vector: tuple[int, int, int] | None = Field(None, description="lattice vector of the way through it, either sense")
 
 
 class PathPart(Document):
@@ -126,6 +126,7 @@ class PathwayDoc(BaseDoc):
     percolation_dimension: int = Field(description="dimensions in which the network of jumps percolates")
     percolation_axes: str = Field(description="axes along which it advances, e.g. ab")
     bottlenecks: list[BottleneckPart] = Field(description="bottleneck free energies of the density")
+    visible_up_to_eV: float = Field(description="free energy of a single count in the kernel; nothing above is seen")
     planar_normal: tuple[int, int, int] | None = Field(None, description="plane (hkl) of its first 2D percolation")
     paths: list[PathPart] = Field(description="minimum free energy paths along a, b, c")
     connections: list[ConnectionPart] = Field(description="passages between kinds of sites")

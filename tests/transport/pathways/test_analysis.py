@@ -22,7 +22,7 @@ FRAMEWORK = ((0.5, 0.0, 0.5), (0.0, 0.5, 0.5))
 
 @pytest.fixture
 def walk(make_walk):
-    return make_walk(1, SITES, AROUND, CELL, supercell=(3, 3, 2), n_ions=30, duration_ps=200.0, framework=FRAMEWORK)
+    return make_walk(1, SITES, AROUND, CELL, supercell=(3, 3, 2), n_ions=30, duration_ps=120.0, framework=FRAMEWORK)
 
 
 def test_a_run_with_a_host_is_folded_named_and_judged(walk):
@@ -86,7 +86,8 @@ def test_symmetry_averaging_is_invariant_and_conserves_ions(walk):
 
 def test_too_few_jumps_and_molten_frameworks_are_said(make_walk):
     slow = [(a, b, image, 1e-4) for a, b, image, _ in AROUND]
-    walk = make_walk(0, SITES, slow, CELL, supercell=(3, 3, 2), n_ions=20, framework=FRAMEWORK)
+    quick = PathwaySettings(resolution_A=0.4, n_blocks=2)
+    walk = make_walk(0, SITES, slow, CELL, supercell=(3, 3, 2), n_ions=20, duration_ps=50.0, framework=FRAMEWORK)
     found = analyze_pathways(*walk.arguments, 800.0, host=HOST)
     assert found.verdict is Verdict.TOO_FEW_HOPS
     assert found.correlation_factor is None
@@ -95,7 +96,7 @@ def test_too_few_jumps_and_molten_frameworks_are_said(make_walk):
     molten = positions.copy()
     molten[:, 20:] += np.cumsum(rng.normal(size=molten[:, 20:].shape), axis=0) * 0.15
     diffusion = analyze_trajectory(molten, lattice, species, mobile, step, 800.0)
-    melted = analyze_pathways(molten, lattice, species, mobile, step, 800.0, diffusion=diffusion)
+    melted = analyze_pathways(molten, lattice, species, mobile, step, 800.0, diffusion=diffusion, settings=quick)
     assert melted.verdict is Verdict.FRAMEWORK_UNSTABLE
     assert "not sites of the crystal" in melted.verdict_reason
 

@@ -16,7 +16,6 @@ from superionic.transport.pathways.density import (
     IonDensity,
     counts_of,
     density_of,
-    smoothed,
     supercell_of,
     symmetry_averaged,
 )
@@ -41,6 +40,7 @@ from superionic.transport.pathways.sites import (
 )
 from superionic.transport.pathways.stays import find_stays
 from superionic.transport.result import Diffusion
+from superionic.units import BOLTZMANN_EV_PER_K
 
 FRAMEWORK_SYMPREC_A = 0.3
 
@@ -133,6 +133,7 @@ def analyze_pathways(
         jumps=jumps,
         bottlenecks=necks,
         planar_normal=percolation.normal,
+        visible_up_to_eV=_visible(density, found, temperature, asked),
         paths=_paths(found, percolation, lattice),
         connections=connections(found, lattice),
         framework=framework_atoms(frame, mean_A, rms_A, folded),
@@ -226,14 +227,9 @@ def _bottlenecks(
 ) -> tuple[tuple[barriers.Bottleneck, ...], Percolation]:
     smooth = found.landscape.density
     levels, percolation = barriers.bottleneck_levels(smooth, temperature_K)
-    # the blocks know nothing of the space group, whose average only makes errors smaller
-    block_levels, _ = barriers.bottleneck_levels(
-        smoothed(counts.sum(axis=0, dtype=np.float64), density.lattice_A, asked.smoothing_A), temperature_K
-    )
-    stds = barriers.jackknife_of_levels(counts, density.lattice_A, asked.smoothing_A, temperature_K, block_levels)
+    stds = barriers.jackknife_of_levels(counts, density, asked.smoothing_A, temperature_K)
     shifts = barriers.shift_of_smoothing(density, asked.smoothing_A, temperature_K, levels)
-    volume = max((4.0 * np.pi) ** 1.5 * asked.smoothing_A**3, density.voxel_volume_A3)
-    per_density = volume * density.n_frames * density.n_cells * density.n_equivalent
+    floor = density.floor_per_A3(asked.smoothing_A)
     necks = []
     for name, loop, level, std, shift in zip(
         (*barriers.AXES, *barriers.DIMENSIONS), barriers.loops(percolation), levels, stds, shifts, strict=True
@@ -242,9 +238,14 @@ def _bottlenecks(
             necks.append(barriers.Bottleneck(name, None, float("nan"), float("nan"), 0.0, None, None))
             continue
         place = bottleneck_place(found.landscape, loop)
-        counted = float(loop.strength * per_density)
+        counted = loop.strength / floor
         necks.append(barriers.Bottleneck(name, float(level), float(std), float(shift), counted, place, loop.vector))
     return tuple(necks), percolation
+
+
+def _visible(density: IonDensity, found: SiteMap, temperature_K: float, asked: PathwaySettings) -> float:
+    ratio = density.floor_per_A3(asked.smoothing_A) / float(found.landscape.density.max())
+    return float(-BOLTZMANN_EV_PER_K * temperature_K * np.log(ratio))
 
 
 def _paths(found: SiteMap, percolation: Percolation, lattice_A: Array) -> dict[str, DensityPath]:

@@ -1,12 +1,12 @@
 """Free energies of the bottlenecks, with what statistics, resolution and smoothing leave of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superionic.transport.displacement import Array
-from superionic.transport.pathways.density import IonDensity, smoothed
+from superionic.transport.pathways.density import IonDensity
 from superionic.transport.pathways.landscape import survey
 from superionic.transport.pathways.paths import percolation_of
 from superionic.transport.pathways.percolation import Loop, Percolation, Vector
@@ -25,7 +25,8 @@ class Bottleneck:
     direction : str
         a, b, c: the surface advances along that axis. 1D, 2D, 3D: it percolates in so many dimensions.
     free_energy_eV : float or None
-        -kT ln(rho / rho_max) at the weakest place of the best way; None when no such way was seen.
+        -kT ln(rho / rho_max) at the weakest place of the best way; None when no such way was seen, and then it is
+        above `Pathways.visible_up_to_eV` as far as the run tells.
     std_eV : float
         Standard error from the jackknife over blocks of time; NaN where it cannot be given.
     smoothing_shift_eV : float
@@ -88,36 +89,35 @@ def loops(percolation: Percolation) -> tuple[Loop | None, ...]:
 
 
 def jackknife_of_levels(
-    block_density: NDArray[np.floating], lattice_A: Array, smoothing_A: float, temperature_K: float, reference_eV: Array
+    counts: NDArray[np.floating], density: IonDensity, smoothing_A: float, temperature_K: float
 ) -> Array:
     """Standard errors of the six levels, each block of time left out in turn.
 
     Parameters
     ----------
-    block_density : numpy.ndarray, (blocks, na, nb, nc)
-        Counts or density of each block.
-    lattice_A : numpy.ndarray, (3, 3)
-        Cell of the grid, in angstrom.
+    counts : numpy.ndarray, (blocks, na, nb, nc)
+        Counts of each block.
+    density : IonDensity
+        Density of the whole run, before smoothing; averages over a space group are not repeated block by block, so
+        that the errors are then too large.
     smoothing_A : float
         Standard deviation of the kernel, in angstrom.
     temperature_K : float
         Temperature, K.
-    reference_eV : numpy.ndarray, (6,)
-        Levels of the whole run.
 
     Returns
     -------
     numpy.ndarray, (6,)
         In eV; NaN for fewer than two blocks, or where a block is needed for the way to exist.
     """
-    blocks = len(block_density)
+    blocks = len(counts)
     if blocks < 2:  # noqa: PLR2004 (a jackknife needs two)
-        return np.full(len(reference_eV), np.nan)
-    total = block_density.sum(axis=0, dtype=np.float64)
-    left = np.array(
-        [bottleneck_levels(smoothed(total - one, lattice_A, smoothing_A), temperature_K)[0] for one in block_density]
-    )
-    return np.asarray(np.sqrt((blocks - 1) / blocks * ((left - left.mean(axis=0)) ** 2).sum(axis=0)))
+        return np.full(len(AXES) + len(DIMENSIONS), np.nan)
+    total = counts.sum(axis=0, dtype=np.float64)
+    scale = density.number_density_per_A3.sum() / total.sum()
+    parts = (replace(density, number_density_per_A3=scale * (total - one)) for one in counts)
+    found = np.array([bottleneck_levels(part.smoothed(smoothing_A), temperature_K)[0] for part in parts])
+    return np.asarray(np.sqrt((blocks - 1) / blocks * ((found - found.mean(axis=0)) ** 2).sum(axis=0)))
 
 
 def shift_of_smoothing(density: IonDensity, smoothing_A: float, temperature_K: float, reference_eV: Array) -> Array:
@@ -142,5 +142,5 @@ def shift_of_smoothing(density: IonDensity, smoothing_A: float, temperature_K: f
     edges = np.linalg.norm(density.lattice_A, axis=1) / density.number_density_per_A3.shape
     variance = smoothing_A**2 + float((edges**2).mean()) / 12.0
     wider = float(np.sqrt(smoothing_A**2 + variance))
-    again, _ = bottleneck_levels(smoothed(density.number_density_per_A3, density.lattice_A, wider), temperature_K)
+    again, _ = bottleneck_levels(density.smoothed(wider), temperature_K)
     return reference_eV - again

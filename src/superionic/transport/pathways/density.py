@@ -57,6 +57,19 @@ class IonDensity:
     averaged_over: str = ""
     n_equivalent: int = 1
 
+    def kernel_volume_A3(self, smoothing_A: float) -> float:  # noqa: N802 (unit suffix)
+        """Volume over which a Gaussian kernel averages, (4 pi)^(3/2) sigma^3, or a voxel if that is larger, in A^3."""
+        return max(float((4.0 * np.pi) ** 1.5 * smoothing_A**3), self.voxel_volume_A3)
+
+    def floor_per_A3(self, smoothing_A: float) -> float:  # noqa: N802 (unit suffix)
+        """Number density after smoothing that a single count means, in ions/A^3: nothing below it was seen."""
+        return self.count_density_per_A3 * self.voxel_volume_A3 / self.kernel_volume_A3(smoothing_A)
+
+    def smoothed(self, smoothing_A: float) -> Array:
+        """Number density after smoothing, zero below what a single count means, in ions/A^3."""
+        smooth = smoothed(self.number_density_per_A3, self.lattice_A, smoothing_A)
+        return np.where(smooth >= self.floor_per_A3(smoothing_A), smooth, 0.0)
+
     @property
     def count_density_per_A3(self) -> float:  # noqa: N802 (unit suffix)
         """Number density that a single count in a voxel means, in ions/A^3: the statistical floor."""

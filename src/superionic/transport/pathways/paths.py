@@ -207,6 +207,8 @@ def _stops(
     stops: list[tuple[int, int, Vector]] = []
     for point in peaks:
         basin = int(found.landscape.basin[voxels[point]])
+        if found.site_of_basin[basin] < 0:
+            continue
         here = int(found.site_of_basin[basin]), _vector(places[point] + found.image_of_basin[basin])
         if stops and stops[-1][1:] == here:
             if density[voxels[point]] > density[voxels[stops[-1][0]]]:
@@ -239,7 +241,7 @@ def connections(found: SiteMap, lattice_A: Array) -> tuple[Connection, ...]:
         i, j = int(found.site_of_basin[a]), int(found.site_of_basin[b])
         between = add(_vector(landscape.saddle_image[edge]), _vector(found.image_of_basin[b]))
         image = minus(between, _vector(found.image_of_basin[a]))
-        if i == j and not any(image):
+        if min(i, j) < 0 or (i == j and not any(image)):
             continue
         low, high = sorted((found.sites[i].label, found.sites[j].label))
         key = (i, j, image) if (i, j) <= (j, i) and (i != j or image >= (0, 0, 0)) else (j, i, minus((0, 0, 0), image))

@@ -170,6 +170,12 @@ def plane_of(first: Vector, second: Vector) -> Vector:
     return h, k, m
 
 
+def upright(vector: Vector) -> Vector:
+    """The vector or its opposite: the one whose first component that is not zero is above zero."""
+    leading = next((part for part in vector if part), 1)
+    return vector if leading > 0 else minus(ZERO, vector)
+
+
 def add(first: Vector, second: Vector) -> Vector:
     """Sum of two lattice vectors."""
     return first[0] + second[0], first[1] + second[1], first[2] + second[2]

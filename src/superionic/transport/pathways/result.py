@@ -86,6 +86,8 @@ class Pathways:
         Rates, residence times, network.
     bottlenecks : tuple of Bottleneck
         For a, b, c, 1D, 2D, 3D.
+    visible_up_to_eV : float
+        Free energy at which a single ion would have been counted within the kernel: the statistical limit.
     planar_normal : tuple of int or None
         Miller indices of the plane in which the density percolates first, where it does so in a plane.
     paths : dict of str to DensityPath
@@ -127,6 +129,7 @@ class Pathways:
     sites: tuple[DensitySite, ...]
     jumps: JumpStatistics
     bottlenecks: tuple[Bottleneck, ...]
+    visible_up_to_eV: float
     planar_normal: Vector | None
     paths: dict[str, DensityPath]
     connections: tuple[Connection, ...]

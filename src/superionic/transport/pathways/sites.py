@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from superionic.errors import TransportInputError
 from superionic.transport.displacement import Array
-from superionic.transport.pathways.density import IonDensity, smoothed
+from superionic.transport.pathways.density import IonDensity
 from superionic.transport.pathways.landscape import Landscape, survey
 from superionic.transport.pathways.percolation import PeriodicForest
 
@@ -53,7 +53,7 @@ class SiteMap:
     landscape : Landscape
         The landscape they were found in.
     site_of_basin : numpy.ndarray of int, (basins,)
-        Site of each basin.
+        Site of each basin; -1 for basins that belong to none.
     image_of_basin : numpy.ndarray of int, (basins, 3)
         Lattice image of the site, as seen from the maximum of the basin.
     """
@@ -96,7 +96,7 @@ def sites_from_density(
     SiteMap
         Sites with labels s1, s2, ... by falling occupancy.
     """
-    smooth = smoothed(density.number_density_per_A3, density.lattice_A, smoothing_A)
+    smooth = density.smoothed(smoothing_A)
     landscape = survey(smooth)
     ions = np.bincount(
         landscape.basin + 1,
@@ -105,7 +105,7 @@ def sites_from_density(
     )[1:].astype(np.float64)
     limits = _Limits(merge_barrier_kT, merge_distance_A, min_occupancy, density.lattice_A)
     forest = _merge(landscape, ions, limits)
-    return _site_map(landscape, ions, forest)
+    return _site_map(landscape, ions, forest, min_occupancy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +142,14 @@ def _merge(landscape: Landscape, ions: Array, limits: _Limits) -> PeriodicForest
     return forest
 
 
-def _site_map(landscape: Landscape, ions: Array, forest: PeriodicForest) -> SiteMap:
+def _site_map(landscape: Landscape, ions: Array, forest: PeriodicForest, min_occupancy: float) -> SiteMap:
     found = [forest.find(k) for k in range(len(ions))]
     root = np.array([node for node, _ in found])
     image = np.array([vector for _, vector in found]).reshape(-1, 3)
     held = np.bincount(root, weights=ions, minlength=len(ions))
     roots = np.unique(root)
+    # a basin without neighbours that holds too little is no site
+    roots = roots[held[roots] >= min(min_occupancy, held.max())]
     roots = roots[np.argsort(-held[roots], kind="stable")]
     number = np.full(len(ions), -1)
     number[roots] = np.arange(len(roots))
@@ -159,7 +161,9 @@ def _site_map(landscape: Landscape, ions: Array, forest: PeriodicForest) -> Site
         for k, (node, centre, height) in enumerate(zip(roots, centres, heights, strict=True))
     )
     home = np.floor(centres).astype(np.int64)
-    return SiteMap(sites, landscape, site_of_basin, image + home[site_of_basin])
+    return SiteMap(
+        sites, landscape, site_of_basin, image + np.where(site_of_basin[:, None] >= 0, home[site_of_basin], 0)
+    )
 
 
 def _centres(landscape: Landscape, site_of_basin: NDArray[np.int64], image: NDArray[np.int64], roots: Array) -> Array:
@@ -168,7 +172,7 @@ def _centres(landscape: Landscape, site_of_basin: NDArray[np.int64], image: NDAr
     tops = density[landscape.peak_voxel[roots]]
     inside = np.flatnonzero(landscape.basin >= 0)
     site = site_of_basin[landscape.basin[inside]]
-    high = density[inside] > TOP * tops[site]
+    high = (site >= 0) & (density[inside] > TOP * tops[site])
     inside, site = inside[high], site[high]
     away = landscape.basin_image[inside] + image[landscape.basin[inside]]
     place = (landscape.voxel_index(inside) + 0.5) / np.array(landscape.shape) - away
@@ -241,8 +245,8 @@ def name_after_host(
     return SiteMap(
         _with_names(sites, lattice_A, "i", rotations, translations),
         found.landscape,
-        target[found.site_of_basin],
-        found.image_of_basin + shift[found.site_of_basin],
+        np.where(found.site_of_basin >= 0, target[found.site_of_basin], -1),
+        found.image_of_basin + np.where(found.site_of_basin[:, None] >= 0, shift[found.site_of_basin], 0),
     )
 
 
