@@ -16,6 +16,7 @@ from superionic.report.summary import NOTHING, verdict_badge
 from superionic.report.tables_transport import fits_table
 from superionic.transport.anisotropy import AXES, PLANES
 from superionic.transport.arrhenius_assemble import RunGroup, fitted_fields, point_document, run_documents
+from superionic.transport.pathway_documents import pathway_document
 from superionic.transport.schemas import ConductivityDoc
 from superionic.transport.study import TemperatureFits
 from superionic.transport.verdicts import Verdict
@@ -57,6 +58,8 @@ def write_analysis_page(study: Study, path: str | Path, directions: Sequence[Dir
     if len(study.points) > 1:
         parts.append(("arrhenius", "Arrhenius", _arrhenius(study)))
     parts += [(f"run{k}", _name(run), _run(run, str(k))) for k, run in enumerate(study.runs)]
+    if any(run.pathways is not None for run in study.runs):
+        parts.append(("pathways", "Pathways", _pathways(study)))
     header = tag(
         "header",
         tag("h1", title),
@@ -160,6 +163,17 @@ def _run(run: AnalysedRun, identity: str) -> Html:
     notes = tag("ul", *(tag("li", note) for note in run.notes)) if run.notes else None
     host = None if whole.checked else unavailable(f"framework: {whole.reason}")
     return join([badge, grid(charts), host, details("Framework, species by species", _host(run)), notes])
+
+
+def _pathways(study: Study) -> Html:
+    from superionic.report.tables_pathways import pathway_parts
+
+    docs = []
+    for run in study.runs:
+        if run.pathways is not None:
+            place = CompositionInfo(axes={}, label="", formula=run.formula)
+            docs.append(pathway_document(run.pathways).model_copy(update={"composition": place}))
+    return pathway_parts(docs)
 
 
 def _host(run: AnalysedRun) -> Html:

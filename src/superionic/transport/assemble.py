@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Structure
 
-from superionic.errors import TransportInputError
 from superionic.transport.anisotropy import AXES, PLANES
 from superionic.transport.export import integrity_as_dict
 from superionic.transport.result import Diffusion, RunNumbers
@@ -168,35 +166,3 @@ def _three(values: Sequence[float | None]) -> NDArray[np.float64]:
 def _stored_lags(n_lags: int) -> NDArray[np.intp]:
     """Lags that a document keeps: all of a short run, evenly spaced ones of a long one."""
     return np.unique(np.linspace(0, n_lags - 1, min(n_lags, STORED_LAGS)).astype(np.intp))
-
-
-def host_sites(host: Structure, lattice_A: NDArray[np.float64], mobile: str) -> tuple[NDArray[np.float64], list[str]]:
-    """Fractional coordinates and labels of the host's sites of the mobile species in an MD supercell.
-
-    Parameters
-    ----------
-    host : Structure
-        Disordered host cell.
-    lattice_A : numpy.ndarray
-        Lattice of the MD cell, shape (3, 3), A; a supercell of the host up to relaxation strain.
-    mobile : str
-        Mobile species.
-
-    Returns
-    -------
-    tuple of numpy.ndarray and list of str
-        Fractional coordinates in the MD cell, shape (n_sites, 3), and a label per site.
-
-    Raises
-    ------
-    TransportInputError
-        If the MD cell is no supercell of the host.
-    """
-    matrix = np.round(lattice_A @ np.linalg.inv(host.lattice.matrix)).astype(int)
-    if abs(np.linalg.det(matrix)) < 1 - 1e-6:
-        raise TransportInputError(f"the MD cell {lattice_A.tolist()} is no supercell of the host: {host.lattice.abc}")
-    sites = Structure.from_sites([site for site in host if mobile in {e.symbol for e in site.species.elements}])
-    # a site property: pymatgen makes labels unique when it repeats them
-    sites.add_site_property("wyckoff", [site.label for site in sites])
-    supercell = sites.make_supercell(matrix, in_place=False, to_unit_cell=True)
-    return np.asarray(supercell.frac_coords), [str(label) for label in supercell.site_properties["wyckoff"]]

@@ -7,6 +7,7 @@ import numpy as np
 from superionic.transport.anisotropy import AXES, PLANES
 from superionic.transport.arrhenius import Arrhenius
 from superionic.transport.framework_state import FrameworkIntegrity
+from superionic.transport.pathway_documents import pathways_as_dict
 from superionic.transport.replicas import CombinedDiffusion
 from superionic.transport.result import Diffusion
 from superionic.transport.study import AnalysedRun, Study, TemperaturePoint
@@ -134,6 +135,7 @@ def _run(run: AnalysedRun, directions: tuple[tuple[float, float, float], ...]) -
         "msd_tracer_A2": plain(found.msd_tracer_A2[kept]),
         "msd_collective_A2": plain(found.msd_collective_A2[kept]),
         "msd_host_A2": plain(found.msd_host_A2[kept]),
+        **({} if run.pathways is None else {"pathways": pathways_as_dict(run.pathways)}),
     }
 
 

@@ -217,25 +217,3 @@ class ConductivityDoc(BaseDoc):
     verdict: str = Field(description="verdict on the extrapolated number")
     verdict_reason: str = Field(description="why, in plain words")
     missing: list[str] = Field(default=[], description="runs that did not finish")
-
-
-class SiteOccupancy(Document):
-    """Mean occupancy of one kind of site by the mobile ions."""
-
-    label: str = Field(description="Wyckoff label of the host site")
-    n_sites: int = Field(description="number of such sites in the supercell")
-    occupancy: float = Field(description="mean number of mobile ions per site")
-
-
-class PathwayDoc(BaseDoc):
-    """Where the mobile ions are: density, site occupancies, jumps."""
-
-    model_key: str = Field(description="key of the ModelDoc")
-    temperature_K: float = Field(description="temperature of the run, K")
-    mobile: str = Field(description="mobile species")
-    grid_shape: tuple[int, int, int] = Field(description="voxels along a, b, c")
-    lattice_A: list[list[float]] = Field(description="lattice of the supercell, A")
-    density_ions_per_A3: list[float] = Field(description="ion density, C order, ions/A^3 (store: data)")
-    n_mobile: int = Field(description="mobile ions; density / n_mobile is the probability density per A^3")
-    sites: list[SiteOccupancy] = Field(description="occupancy by kind of site")
-    jumps: dict[str, int] = Field(description="jumps between kinds of sites, e.g. '4g->4h'")

@@ -9,6 +9,7 @@ import numpy as np
 from superionic.errors import TransportInputError
 from superionic.transport.arrhenius import Arrhenius, Prediction, fit_arrhenius
 from superionic.transport.arrhenius_input import FitMethod
+from superionic.transport.pathways.result import Pathways
 from superionic.transport.replicas import CombinedDiffusion, combine_replicas
 from superionic.transport.result import Diffusion, RunNumbers
 from superionic.transport.verdicts import Verdict
@@ -28,12 +29,15 @@ class AnalysedRun:
         What was found, assumed or changed while reading.
     diffusion : Diffusion
         Its numbers.
+    pathways : Pathways, optional
+        Where its ions are and how they get on, if that was asked for.
     """
 
     files: tuple[Path, ...]
     formula: str
     notes: tuple[str, ...]
     diffusion: Diffusion
+    pathways: Pathways | None = None
 
 
 @dataclass(frozen=True, eq=False)
