@@ -22,12 +22,11 @@ from superionic.training.schemas import (
 )
 from superionic.transport.arrhenius_assemble import conductivity_fields, point_document, run_documents, run_groups
 from superionic.transport.conductivity import nernst_einstein_factor
+from superionic.transport.pathway_schemas import PathwayDoc, SiteOccupancy
 from superionic.transport.schemas import (
     ConductivityDoc,
     DiffusionDoc,
     Interval,
-    PathwayDoc,
-    SiteOccupancy,
     TrajectoryDoc,
 )
 

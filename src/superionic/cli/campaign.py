@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from superionic.cli.console import emit_json, emit_table, say
+from superionic.cli.console import emit_json, emit_table, say, seconds
 from superionic.cli.session import JsonOption, LabelsOption, ProjectOption, open_project, read_spec
 
 if TYPE_CHECKING:
@@ -106,14 +106,19 @@ def submit(
 
 def worker(
     category: Annotated[list[str] | None, typer.Option(help="take only jobs of this category (repeatable)")] = None,
-    timeout: Annotated[float | None, typer.Option(help="take no new job after this many seconds; MD stops")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="take no new job after this time, MD stops: 13800 (seconds), 3h50m", parser=seconds)
+    ] = None,
+    idle: Annotated[
+        float | None, typer.Option(help="leave when no job was ready for this time, e.g. 5m", parser=seconds)
+    ] = None,
     campaign: Annotated[str | None, typer.Option(help="take only jobs of this campaign")] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="worker processes on this machine")] = 1,
     project: ProjectOption = Path(),
 ) -> None:
-    """Run jobs from the launchpad until nothing is left (rapidfire).
+    """Run jobs from the launchpad until nothing is left (rapidfire); it waits for jobs that others make possible.
 
-    Example: superionic worker --category gpu --timeout 13800
+    Example: superionic worker --category gpu --timeout 3h50m --idle 5m
     """
     from superionic.cli.progress import worker_progress
     from superionic.launch.campaigns import find_record
@@ -131,6 +136,7 @@ def worker(
             threads=settings.threads_per_worker,
             timeout_s=timeout,
             on_progress=worker_progress(lambda: [*running_trainings(choice, key), *running_md(choice, key)]),
+            idle_s=idle,
         )
     if outcome.problem:
         say(outcome.problem)
@@ -147,8 +153,7 @@ def status(
 
     Example: superionic status
     """
-    from superionic.database.configuration import OUTPUTS
-    from superionic.database.stores import mongo_database
+    from superionic.database.stores import outputs_of
     from superionic.launch.campaigns import find_record
     from superionic.launch.labels import count_refusals, refused_jobs
     from superionic.launch.launchpad import launchpad
@@ -158,7 +163,7 @@ def status(
     with open_project(project) as (choice, _):
         key = find_record(choice, campaign).key
         found = campaign_status(launchpad(choice), key)
-        refused = count_refusals(refused_jobs(mongo_database(choice)[OUTPUTS], key))
+        refused = count_refusals(refused_jobs(outputs_of(choice), key))
         trainings = [] if found.finished else running_trainings(choice, key)
         runs = [] if found.finished else running_md(choice, key)
     if json:
