@@ -1,8 +1,10 @@
-"""One private MongoDB server for all tests that need one, and a fresh database for each of them."""
+"""What tests of several folders share: a private MongoDB server, and a potential that costs next to nothing."""
 
 import uuid
 
+import numpy as np
 import pytest
+from ase.calculators.calculator import Calculator, all_changes
 
 from superionic.database.local import lease
 from superionic.database.stores import DatabaseChoice, mongo_database, resolve_database, server_home
@@ -29,3 +31,35 @@ def database(server_project) -> DatabaseChoice:
     choice = resolve_database(server_project, "local", database=f"test_{uuid.uuid4().hex[:12]}")
     yield choice
     mongo_database(choice).client.drop_database(choice.database)
+
+
+class Springs(Calculator):
+    """Every atom bound by a spring to its site in a freely floating frame: mean energies are known exactly."""
+
+    implemented_properties = ("energy", "free_energy", "forces")
+
+    def __init__(self, sites, stiffness=2.0, repulsion=0.0, quartic=0.0):
+        super().__init__()
+        self.sites, self.stiffness, self.repulsion, self.quartic = np.array(sites), stiffness, repulsion, quartic
+        self.calls = 0
+
+    def check_state(self, atoms, tol=0.0):  # noqa: ARG002
+        return [] if self.atoms is not None and np.array_equal(self.atoms.positions, atoms.positions) else all_changes
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.calls += 1
+        moved = atoms.positions - self.sites
+        moved = moved - moved.mean(axis=0)
+        cubed = self.quartic * moved**3
+        energy = 0.5 * self.stiffness * np.sum(moved**2) + 0.25 * np.sum(cubed * moved)
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "forces": -(self.stiffness - self.repulsion) * moved - (cubed - cubed.mean(axis=0)),
+        }
+
+
+@pytest.fixture
+def springs():
+    return Springs

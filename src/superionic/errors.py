@@ -66,5 +66,9 @@ class TrainingBusyError(SuperionicError):
     """Another process is running the same training in the same folder."""
 
 
+class RunBusyError(SuperionicError):
+    """Another process is running the same MD run in the same folder."""
+
+
 class NotFiniteError(CalculationError):
     """A potential gives infinite or undefined numbers for a structure."""

@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -185,3 +186,15 @@ def test_other_calculators_are_asked_one_by_one():
     assert energies_many([copper], EMT()) == [pytest.approx(result.energy_eV)]
     with pytest.raises(InputError, match="EMT has no atomic features"):
         features_many([copper], EMT())
+
+
+def test_neither_constraints_nor_earlier_structures_change_the_results():
+    copper = bulk("Cu", cubic=True)
+    copper.rattle(0.1, seed=1)
+    moved = copper.copy()
+    moved.positions += np.random.default_rng(0).normal(0, 0.1, moved.positions.shape)
+    fixed = moved.copy()
+    fixed.set_constraint(FixAtoms([0]))
+    alone, last = evaluate_many([moved], EMT())[0], evaluate_many([copper, fixed], EMT())[1]
+    np.testing.assert_array_equal(last.forces_eV_per_A, alone.forces_eV_per_A)
+    assert last.energy_eV == alone.energy_eV

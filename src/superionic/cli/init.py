@@ -184,4 +184,6 @@ def _report(answers: Answers, result: Written, json: bool) -> None:
     if result.kept:
         say(f"kept, because they differ: {', '.join(result.kept)}. Edit them, or replace them with --force")
         raise typer.Exit(INCOMPLETE)
+    if os.environ.get(URI):
+        say(f"unset {URI}: it would win over these files, and FireWorks does not know it")
     say(f"next: source {folder / ENVIRONMENT_FILE} && superionic doctor SPEC --via-queue")

@@ -50,11 +50,27 @@ def doctor(
     if json:
         emit_json([asdict(check) for check in checks])
     else:
-        emit_table(
-            "doctor", ("check", "", "found", "how to mend it"), [(c.name, c.mark, c.found, c.remedy) for c in checks]
-        )
+        emit_table("doctor", ("check", "", "found", "how to mend it"), _rows(checks))
     if any(check.failed for check in checks):
         raise typer.Exit(1)
+
+
+def _rows(checks: list[Check]) -> list[tuple[str, str, str, str]]:
+    """Rows of the table; what is all right with the versions and on compute nodes is only counted."""
+    from superionic.cli.checks import TESTED
+    from superionic.flows.stages import Category
+
+    rows: list[tuple[str, str, str, str]] = []
+    passed = {"versions": 0}
+    for check in checks:
+        first = check.name.partition(": ")[0]
+        node = first if first in list(Category) else ""
+        group = node or ("versions" if check.name in TESTED else "")
+        if check.ok and group and not check.name.endswith(": machine"):
+            passed[group] = passed.get(group, 0) + 1
+        else:
+            rows.append((check.name, check.mark, check.found, check.remedy))
+    return rows + [(group, "ok", f"{n} checks passed", "") for group, n in passed.items() if n]
 
 
 def _checks(

@@ -22,6 +22,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 from superionic.database.configuration import PING_S
 from superionic.database.outages import persistently
+from superionic.deadline import set_worker_end, time_left_s
 from superionic.launch.interrupts import Interrupts, stop_children
 from superionic.launch.launchpad import campaign_is_finished
 from superionic.launch.queue_entries import readable_jobs, worker_environment, worker_name
@@ -152,7 +153,9 @@ def work(
     categories : tuple of str
         Run only jobs of these categories; empty for all.
     timeout_s : float, optional
-        Take no new job after this time, s. A running one is not stopped.
+        Take no new job after this time, s. A running one is not stopped, but production MD stops by itself then and
+        hands what is left to a new job. The same holds shortly before the end of the queue's job, where its variable
+        says when that is.
     idle_s : float, optional
         Stop when no job was ready for this time, s, so that an allocation is not held for nothing.
     sleep_s : float
@@ -174,11 +177,11 @@ def work(
         threading.Thread(target=_stop_with_parent, args=(parent, ended), daemon=True).start()
     launch_dir.mkdir(parents=True, exist_ok=True)
     fworker = FWorker(worker_name(), list(categories) or "", readable_jobs(campaign), worker_environment())
-    deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+    set_worker_end(timeout_s)
     turns = _Turns(pad, fworker, campaign, launch_dir.resolve())
     try:
         while not interrupts.requested:
-            if time.monotonic() > deadline:
+            if time_left_s() < 0:
                 return WorkerEnd.TIMEOUT
             end = persistently(lambda: turns.turn(idle_s, sleep_s), "worker", stop=lambda: interrupts.requested)
             if end is not None:

@@ -300,8 +300,7 @@ def _affordable_edges(calculator: LightMACECalculator) -> int:
 
 
 def _evaluate_one(atoms: Atoms, calculator: Any, stress: bool) -> PointResult:  # noqa: ANN401
-    alone = atoms.copy()
-    alone.calc = calculator
+    alone = _anew(atoms, calculator)
     stress_eV_per_A3 = voigt_6_to_full_3x3_stress(alone.get_stress()) if stress else None
     found = PointResult(float(alone.get_potential_energy()), alone.get_forces(), stress_eV_per_A3)
     checked = _checked(alone, found)
@@ -310,9 +309,18 @@ def _evaluate_one(atoms: Atoms, calculator: Any, stress: bool) -> PointResult:  
     return checked
 
 
-def _energy_of_one(atoms: Atoms, calculator: Any) -> float:  # noqa: ANN401
-    alone = atoms.copy()
+def _anew(atoms: Atoms, calculator: Any) -> Atoms:  # noqa: ANN401
+    """Copy of a structure without constraints, to be evaluated independently of those before it."""
+    alone: Atoms = atoms.copy()
+    alone.set_constraint()
+    if hasattr(calculator, "reset"):
+        calculator.reset()  # some keep a table of neighbours, on which the last bits of their sums depend
     alone.calc = calculator
+    return alone
+
+
+def _energy_of_one(atoms: Atoms, calculator: Any) -> float:  # noqa: ANN401
+    alone = _anew(atoms, calculator)
     energy_eV = float(alone.get_potential_energy())
     if not np.isfinite(energy_eV):
         raise _not_finite(alone)

@@ -1,7 +1,7 @@
 """Sampling: choice of parents, MD at constant temperature, random frames and strain."""
 
+from superionic.dynamics import MDFrame, MDGuard, MDResult, run_md
 from superionic.sampling.frames import SampledFrames, sample_frames
-from superionic.sampling.md import MDFrame, MDGuard, MDResult, run_md
 from superionic.sampling.selection import choose, choose_parents, principal_components
 from superionic.sampling.strain import StrainedFrame, apply_strain, random_strain, strained_frame
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from superionic.dynamics import MDFrame, run_md
 from superionic.errors import CalculationError
 from superionic.potentials.atoms import to_atoms, to_structure
-from superionic.sampling.md import MDFrame, run_md
 from superionic.sampling.strain import StrainedFrame, strained_frame
 from superionic.stages import SamplingSettings
 from superionic.units import FS_PER_PS

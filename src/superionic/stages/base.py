@@ -32,6 +32,7 @@ class Thermostat(StrEnum):
     LANGEVIN = "langevin"
     BERENDSEN = "berendsen"
     NOSE_HOOVER = "nose-hoover"
+    CSVR = "csvr"
 
 
 class RelaxSettings(StageSettings):

@@ -6,48 +6,22 @@ business of :mod:`superionic.training.mace_session`.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from superionic.durable import DamagedFileError, read_sealed, set_aside, write_sealed, write_whole
+
 FOLDER = "resume"
 KEPT = 2
-DIGEST_LENGTH = 64
 NAME = re.compile(r"^epoch-(?P<epoch>\d+)-best-(?P<best>\d+)\.state$")
 
 
-class DamagedCheckpointError(Exception):
+class DamagedCheckpointError(DamagedFileError):
     """A checkpoint is not what was written, or lacks a part."""
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader finds the old content or the new one, whatever happens in between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with scratch.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def digest(content: bytes) -> str:
-    """SHA-256 of some bytes."""
-    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -90,7 +64,7 @@ class Checkpoints:
     def write(self, epoch: int, best_epoch: int, content: bytes) -> None:
         """Store the checkpoint of a finished epoch, and drop all but the last two."""
         path = self.folder / f"epoch-{epoch}-best-{best_epoch}.state"
-        write_whole(path, digest(content).encode() + content)
+        write_sealed(path, content)
         for old in self.found()[KEPT:]:
             old.path.unlink()
 
@@ -112,23 +86,11 @@ class Checkpoints:
         problems: list[str] = []
         for checkpoint in self.found():
             try:
-                return load(checkpoint, _verified(checkpoint.path)), problems
-            except DamagedCheckpointError as error:
+                return load(checkpoint, read_sealed(checkpoint.path)), problems
+            except DamagedFileError as error:
                 problems.append(f"the checkpoint of epoch {checkpoint.epoch} could not be used ({error})")
                 set_aside(checkpoint.path)
         return None, problems
-
-
-def _verified(path: Path) -> bytes:
-    content = path.read_bytes()
-    if digest(content[DIGEST_LENGTH:]).encode() != content[:DIGEST_LENGTH]:
-        raise DamagedCheckpointError("its SHA-256 is wrong")
-    return content[DIGEST_LENGTH:]
-
-
-def set_aside(path: Path) -> None:
-    """Rename a file that must not be used, but may be worth a look."""
-    path.replace(path.with_name(f"{path.name}.unused"))
 
 
 def keep_results(path: Path, last_epoch: int) -> int:

@@ -23,12 +23,12 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
+from superionic.durable import write_whole
 from superionic.errors import SuperionicError
 from superionic.potentials.process import set_up_process
 from superionic.potentials.registry import file_sha256, require_trusted
 from superionic.stages import E0Source, ReplayLabels
 from superionic.training import mace_command as names
-from superionic.training.checkpoints import write_whole
 from superionic.training.dataset import ENERGY_KEY, FORCES_KEY, STRESS_KEY, structures_to_extxyz
 from superionic.training.mace_model import evaluate, foundation_head, load_model, read_facts, write_single_head
 from superionic.training.mace_patches import Observed, patched_mace

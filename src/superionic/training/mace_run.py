@@ -16,11 +16,11 @@ from typing import Any
 
 from ase import Atoms
 
+from superionic.durable import digest
 from superionic.errors import InputError, TrainingCheckError
 from superionic.provenance import content_key
 from superionic.stages import TrainingMode, TrainingSettings
 from superionic.training import mace_command as names
-from superionic.training.checkpoints import digest
 from superionic.training.dataset import LabelledFrame, frames_to_extxyz, structures_to_extxyz
 from superionic.training.e0s import by_number
 from superionic.training.mace_command import TrainingRequest, mace_arguments
@@ -42,7 +42,8 @@ from superionic.training.mace_session import PROCESSES_FILE
 from superionic.training.metrics import Evaluation
 from superionic.training.progress import OnProgress, Phase, ProgressReader, TrainingProgress
 from superionic.training.replay import ReplaySet
-from superionic.training.training_folder import TrainingFolder, read_processes
+from superionic.training.training_folder import TrainingFolder
+from superionic.work_folder import read_rows
 
 POLL_S = 0.5
 TAIL_LINES = 12
@@ -337,7 +338,7 @@ def read_outcome(folder: Path, command: list[str], seed: int) -> TrainingOutcome
     foundation = outcome.get("foundation")
     logs = parse_logs((folder / "logs" / f"{tag}.log").read_text(encoding="utf-8"))
     results = (folder / "results" / f"{tag}_train.txt").read_text(encoding="utf-8")
-    processes = read_processes(folder / PROCESSES_FILE)
+    processes = read_rows(folder / PROCESSES_FILE)
     evidence = Evidence(
         effective=outcome["effective"],
         stop_reason=outcome["stop_reason"],

@@ -22,16 +22,14 @@ from typing import Any
 
 import numpy as np
 
+from superionic.durable import digest, set_aside, write_whole
 from superionic.provenance import software_versions
 from superionic.training.checkpoints import (
     FOLDER,
     Checkpoint,
     Checkpoints,
     DamagedCheckpointError,
-    digest,
     keep_results,
-    set_aside,
-    write_whole,
 )
 from superionic.training.standing import PatienceReachedError, Standing, require_finite
 

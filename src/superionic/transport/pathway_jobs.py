@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from jobflow import Maker
 from pymatgen.core import Structure
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
-from superionic.transport.assemble import host_sites
-from superionic.transport.pathways import ion_density, site_occupancy
-from superionic.transport.schemas import PathwayDoc, SiteOccupancy, TrajectoryDoc
+from superionic.transport.diffusion import analyze_trajectory
+from superionic.transport.pathway_documents import pathway_document
+from superionic.transport.pathway_schemas import PathwayDoc
+from superionic.transport.pathways import PathwaySettings, analyze_pathways
+from superionic.transport.schemas import TrajectoryDoc
 from superionic.transport.trajectory import read_trajectory
-
-PATHWAY_RESOLUTION_A = 0.4
 
 
 @dataclass
 class PathwayMaker(Maker):
-    """Ion density, site occupancies and jumps of one trajectory.
+    """Ion density, sites, jumps and bottlenecks of one trajectory.
 
     Parameters
     ----------
@@ -27,10 +27,13 @@ class PathwayMaker(Maker):
         Name of the job.
     mobile : str
         Mobile species.
+    settings : PathwaySettings
+        Resolution and criteria.
     """
 
     name: str = "pathways"
     mobile: str = "Li"
+    settings: PathwaySettings = field(default_factory=PathwaySettings)
 
     @stage_job(data=["density_ions_per_A3"], output_schema=PathwayDoc)
     def make(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
@@ -47,30 +50,23 @@ class PathwayMaker(Maker):
             PathwayDoc,
             lambda: self._analyse(run, host),
             parents=[run],
-            settings={"mobile": self.mobile, "resolution_A": PATHWAY_RESOLUTION_A, "sites": host.frac_coords},
+            settings={"mobile": self.mobile, "sites": host.frac_coords, **asdict(self.settings)},
             spec_key=run.spec_key,
             composition=run.composition,
         )
 
     def _analyse(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
         trajectory = read_trajectory(run.trajectory_blob.to_bytes())
-        start = round(run.discard_ps / trajectory.time_step_ps)
-        data = (trajectory.positions_A[start:], trajectory.lattice_A, trajectory.species, self.mobile)
-        density = ion_density(*data, resolution_A=PATHWAY_RESOLUTION_A)
-        sites, labels = host_sites(host, trajectory.lattice_A, self.mobile)
-        found = site_occupancy(*data, sites, labels)
-        shape = density.number_density_per_A3.shape
-        return PathwayDoc(
-            model_key=run.model_key,
-            temperature_K=run.temperature_K,
-            mobile=self.mobile,
-            grid_shape=(shape[0], shape[1], shape[2]),
-            lattice_A=density.lattice_A.tolist(),
-            density_ions_per_A3=density.number_density_per_A3.ravel().tolist(),
-            n_mobile=density.mobile_count,
-            sites=[
-                SiteOccupancy(label=label, n_sites=labels.count(label), occupancy=float(value))
-                for label, value in found.occupancy_by_label.items()
-            ],
-            jumps={f"{a}->{b}": int(n) for (a, b), n in found.jumps_by_label.items() if n > 0},
+        data = (
+            trajectory.positions_A,
+            trajectory.lattice_A,
+            trajectory.species,
+            self.mobile,
+            trajectory.time_step_ps,
+            run.temperature_K,
         )
+        diffusion = analyze_trajectory(*data, discard_ps=run.discard_ps)
+        found = analyze_pathways(
+            *data, host=host, discard_ps=run.discard_ps, diffusion=diffusion, settings=self.settings
+        )
+        return pathway_document(found, run.model_key)

@@ -12,13 +12,12 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from superionic.dynamics.trajectory_file import CHUNK_ATOMS, CHUNK_FRAMES, FORMAT, FORMAT_VERSION, PROGRESS
 from superionic.errors import TransportInputError
 from superionic.transport.checks import check_lattice, check_positive, check_species
 
-FORMAT: Final = "superionic-trajectory"
-FORMAT_VERSION: Final = 1
-CHUNK_FRAMES: Final = 500
-CHUNK_ATOMS: Final = 64
+OPEN_END: Final = 1
+"""Version of files that grow with every frame; runs of known length write the next one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +46,8 @@ class Trajectory:
         False when the writer never closed the file: the run crashed or is still going on.
     format_version : int
         Version of the file format.
+    ended_early : str or None
+        Why the run ended before its time, if it exploded.
     """
 
     positions_A: NDArray[np.float32]
@@ -60,6 +61,7 @@ class Trajectory:
     model_key: str | None
     complete: bool
     format_version: int
+    ended_early: str | None = None
 
 
 class TrajectoryWriter:
@@ -108,7 +110,7 @@ class TrajectoryWriter:
         symbols = check_species(species, species[0] if self.n_atoms else "", self.n_atoms)
         header: dict[str, Any] = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": OPEN_END,
             "lattice_A": check_lattice(lattice_A),
             "time_step_ps": check_positive("time_step_ps", time_step_ps),
             "temperature_K": check_positive("temperature_K", temperature_K),
@@ -218,7 +220,7 @@ def _or_nan(value: float | None) -> float:
 
 
 def read_trajectory(source: str | Path | bytes) -> Trajectory:
-    """Read a trajectory written by :class:`TrajectoryWriter`.
+    """Read a trajectory of :class:`TrajectoryWriter` or of a run, which may still be going on.
 
     Parameters
     ----------
@@ -228,7 +230,7 @@ def read_trajectory(source: str | Path | bytes) -> Trajectory:
     Returns
     -------
     Trajectory
-        Everything in the file. Frames that a crash left half-written are dropped.
+        All frames written until now. Those that a crash left half-written are dropped.
 
     Raises
     ------
@@ -314,6 +316,8 @@ def _check_format(file: h5py.File, name: str) -> None:
 
 
 def _frames_in(file: h5py.File) -> int:
+    if PROGRESS in file:
+        return int(file[PROGRESS][0])
     return min(len(file[key]) for key in ("positions_A", "energies_eV", "temperatures_K"))
 
 
@@ -333,8 +337,9 @@ def _read(file: h5py.File, most_frames: int | None = None) -> Trajectory:
         temperatures_K=_scalars(file, "temperatures_K", n_frames),
         seed=int(attrs["seed"]) if "seed" in attrs else None,
         model_key=str(attrs["model_key"]) if "model_key" in attrs else None,
-        complete=bool(attrs["complete"]),
+        complete=bool(file[PROGRESS][1] if PROGRESS in file else attrs["complete"]),
         format_version=int(attrs["format_version"]),
+        ended_early=str(attrs["ended_early"]) if "ended_early" in attrs else None,
     )
 
 

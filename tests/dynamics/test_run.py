@@ -6,8 +6,8 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
 
+from superionic.dynamics import MDGuard, run_md
 from superionic.errors import CalculationError, InputError
-from superionic.sampling.md import MDGuard, run_md
 from superionic.stages import Thermostat
 
 TEMPERATURE_K = 600.0
