@@ -242,10 +242,12 @@ def killed_server(
     setting: Setting, kills: int, away_s: tuple[float, float], deadline: float, rng: random.Random
 ) -> None:
     """Kill -9 of mongod at random moments; it comes back later."""
+    from superionic.database.files import wait_until
     from superionic.database.local import ensure_server, find_server
 
     setting.submit()
     runner, times = setting.start(), []
+    wait_until(lambda: bool(setting.events()) or runner.poll() is not None, 600)
     while len(times) < kills and time.monotonic() < deadline and runner.poll() is None:
         time.sleep(rng.uniform(1.0, 6.0))
         server = find_server(setting.home)
