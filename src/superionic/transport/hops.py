@@ -117,8 +117,8 @@ def _memory(cosines: Array, waits: Array) -> float:
     """Wait beyond which the jumps back that are left change D by less than 5 %.
 
     For jumps of one length, D is proportional to 1 + 2 <cos> + ... (Bardeen and Herring, in: Imperfections in Nearly
-    Perfect Crystals, Wiley 1952). Zero unless jumps are anticorrelated beyond three standard errors of a random walk's mean cosine,
-    1 / sqrt(3 n).
+    Perfect Crystals, Wiley 1952). Zero unless jumps are anticorrelated beyond three standard errors of a random walk's
+    mean cosine, 1 / sqrt(3 n).
     """
     n_pairs = len(cosines)
     if n_pairs == 0 or cosines.mean() >= -np.sqrt(3.0 / n_pairs):
