@@ -107,7 +107,8 @@ def submit(
 def worker(
     category: Annotated[list[str] | None, typer.Option(help="take only jobs of this category (repeatable)")] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="take no new job after this time, MD stops: 13800 (seconds), 3h50m", parser=seconds)
+        float | None,
+        typer.Option(help="take no new job after this time, MD stops: 13800 (seconds), 3h50m", parser=seconds),
     ] = None,
     idle: Annotated[
         float | None, typer.Option(help="leave when no job was ready for this time, e.g. 5m", parser=seconds)

@@ -51,9 +51,12 @@ class HostSpeciesState(Document):
 
     species: str = Field(description="chemical symbol")
     count: int = Field(description="atoms")
-    state: str = Field(description="intact, rotating_groups, site_exchange, melted, amorphised, disordered or unclear")
+    state: str = Field(
+        description="intact, host_defects, rotating_groups, site_exchange, melted, amorphised, disordered or unclear"
+    )
     judged: bool = Field(description="whether it counts in the verdict")
-    fraction_displaced: float | None = Field(description="atoms that end more than half a bond from their start")
+    n_displaced: int = Field(description="atoms that ended off their sites")
+    fraction_displaced: float | None = Field(description="the same as a fraction")
     late_exponent: float | None = Field(description="log-log slope of its MSD at long times: crystal 0, melt 1")
     rms_displacement_A: float | None = Field(description="root of its MSD at half of the run, A")
     order: float | None = Field(description="structure factor at the parent reflections, end over start")
@@ -68,6 +71,7 @@ class FrameworkCheck(Document):
     state: str = Field(description="state of its worst species")
     onset_ps: float | None = Field(description="when it broke, ps after the discarded start")
     reason: str = Field(description="why, in plain words")
+    warnings: list[str] = Field(default=[], description="defects of a host that counts as stable")
     species: list[HostSpeciesState] = Field(description="each species of the host")
 
 
