@@ -71,7 +71,7 @@ class FrameworkCheck(Document):
     state: str = Field(description="state of its worst species")
     onset_ps: float | None = Field(description="when it broke, ps after the discarded start")
     reason: str = Field(description="why, in plain words")
-    warnings: list[str] = Field(description="defects that a stable host shows all the same")
+    warnings: list[str] = Field(default=[], description="defects of a host that counts as stable")
     species: list[HostSpeciesState] = Field(description="each species of the host")
 
 
