@@ -50,13 +50,6 @@ class Fickle:
         return PointResult(energy * factor, (-2.0 * moved - 5.0 * moved**3) * factor, None)
 
 
-@pytest.fixture(autouse=True)
-def _rest(monkeypatch):
-    from superionic.dynamics import run
-
-    monkeypatch.setattr(run, "REST_STEPS", 10)
-
-
 @pytest.fixture
 def potential(monkeypatch):
     """Puts a potential in the place of the batch."""
@@ -76,7 +69,7 @@ def crystal(n_cells=1):
 
 def settings(**changes):
     options = {"temperature_K": 600.0, "time_ps": 0.2, "time_step_fs": 1.0, "damping_fs": 20.0, "stride_fs": 5.0}
-    return MDSettings(**(options | changes))
+    return MDSettings(**(options | {"rest_steps": 10} | changes))
 
 
 def requests(folder):
