@@ -22,8 +22,6 @@ from superionic.dynamics.run_folder import RunFolder, TakenUp
 from superionic.dynamics.settings import MDSettings
 from superionic.dynamics.trajectory_file import read_scalars, shorten
 
-SAVING_IN_WORK = 50
-"""A checkpoint is not written before the run has gone on for so many times what the last one took."""
 CAUTION = 1.5
 """Steps and checkpoints may take so much longer than ever before."""
 
@@ -74,6 +72,8 @@ class SegmentControl:
         Wall time between checkpoints, s: what a kill costs at most.
     progress_s : float
         Wall time between reports, s.
+    most_saving : float
+        Part of the wall time that checkpoints may take; on slow disks they become rarer.
     deadline : float or None
         Value of :func:`time.monotonic` at which everything must be on the disk. The run pauses if, by what steps and
         checkpoints have taken until then, the next look would come too late.
@@ -81,6 +81,7 @@ class SegmentControl:
 
     checkpoint_s: float = 300.0
     progress_s: float = 5.0
+    most_saving: float = 0.02
     deadline: float | None = None
 
 
@@ -114,7 +115,7 @@ def run_segments(
     model_key : str, optional
         Key of the potential, by which another potential is noticed; stored with the trajectory.
     stop : callable, optional
-        Asked every 50 steps; when it returns True, the run is saved and the call returns.
+        Asked every `rest_steps` steps; when it returns True, the run is saved and the call returns.
     on_progress : callable, optional
         Called with a :class:`superionic.dynamics.Progress` now and then, and at the end.
     control : SegmentControl, optional
@@ -194,7 +195,7 @@ class _Segment:
                 self.file.flush()
         if stop() or self.too_late(now):
             return True
-        if now - self.saved > max(self.control.checkpoint_s, SAVING_IN_WORK * self.longest_save_s):
+        if now - self.saved >= max(self.control.checkpoint_s, self.longest_save_s / self.control.most_saving):
             self.save()
             self.looked = time.monotonic()
         return False
