@@ -50,6 +50,20 @@ class SuperionicSettings(BaseSettings):
         "must allow file locks; default: trainings in cache_dir",
     )
 
+    md_dir: Path | None = Field(
+        None,
+        description="folder of the files of running and interrupted production MD, which all workers should see and "
+        "which must allow file locks; default: md in cache_dir",
+    )
+    max_hours_per_job: float | None = Field(
+        None, gt=0, description="production MD hands what is left to a new job after so many hours; default: no limit"
+    )
+
+    @property
+    def md_root(self) -> Path:
+        """Folder of the production runs."""
+        return self.cache_dir / "md" if self.md_dir is None else self.md_dir.expanduser()
+
     @property
     def training_root(self) -> Path:
         """Folder of the trainings."""

@@ -32,6 +32,7 @@ from superionic.stages import (
     StabilitySettings,
     TrainingSettings,
     TransportSettings,
+    check_orderings,
     check_rounds,
 )
 
@@ -221,6 +222,7 @@ class ElectrolyteSpec(_Model):
                 f"{', '.join(sorted(self.sublattices))}: the two sets must be equal"
             )
         check_rounds(self.active, self.sampling, self.training)
+        check_orderings(self.transport, self.stability, self.screening, self.orderings)
         return self
 
     @model_validator(mode="after")

@@ -16,3 +16,4 @@ A2_PER_PS_IN_CM2_PER_S: Final = 1.0e-4
 A3_IN_CM3: Final = 1.0e-24
 MEV_PER_EV: Final = 1000.0
 FS_PER_PS: Final = 1000.0
+PS_PER_S: Final = 1.0e12

@@ -11,7 +11,7 @@ from superionic.labelling.schemas import LabelDoc, Refusal
 from superionic.potentials.schemas import PotentialRef
 from superionic.stability.schemas import PhaseDiagramDoc, PhaseEntry
 from superionic.training.schemas import ErrorRow, ModelDoc, Parity
-from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc, Interval
+from superionic.transport.schemas import ArrheniusPoint, ArrheniusRun, ConductivityDoc, Interval
 
 PLACE = CompositionInfo(axes={"x": 1.0, "y": 0.0}, label="x=1,y=0", formula="Li3InCl6")
 COST = Resources(wall_time_s=12.0, cpu_time_s=10.0)
@@ -27,7 +27,10 @@ def make_conductivity(key="c1", **changes):
     points = [
         ArrheniusPoint(
             temperature_K=t,
-            diffusion_key=f"d{t}",
+            diffusion_keys=[f"d{t}"],
+            n_runs=1,
+            n_used=int(t > 800),
+            n_hops=60 if t > 800 else 3,
             diffusivity_cm2_per_s=1e-5,
             diffusivity_std_cm2_per_s=1e-6,
             conductivity_S_per_cm=0.1,
@@ -37,6 +40,15 @@ def make_conductivity(key="c1", **changes):
         )
         for t in (800, 900, 1000)
     ]
+    names = (
+        "temperature_K",
+        "n_hops",
+        "verdict",
+        "used",
+        *(n for n in ArrheniusPoint.model_fields if "_S_per_cm" in n),
+    )
+    shared = {*names, "diffusivity_cm2_per_s", "diffusivity_std_cm2_per_s"}
+    runs = [ArrheniusRun(diffusion_key=p.diffusion_keys[0], **p.model_dump(include=shared)) for p in points]
     fields = {
         "key": key,
         "spec_key": "s1",
@@ -47,6 +59,7 @@ def make_conductivity(key="c1", **changes):
         "level_of_theory": TEACHER,
         "mobile": "Li",
         "points": points,
+        "runs": runs,
         "activation_energy_eV": 0.31,
         "activation_energy_std_eV": 0.04,
         "activation_energy_95_eV": Interval(low=0.2, high=0.4),

@@ -21,7 +21,7 @@ def test_conductivity_row_is_flat_and_keeps_units_verdict_and_sources(documents,
     assert (row.activation_energy_95_low_eV, row.activation_energy_95_high_eV) == (0.2, 0.4)
     assert row.conductivity_at_reference_95_high_S_per_cm == 1e-2
     assert row.verdict == "extrapolated"
-    assert row.run_verdicts == ["too_few_hops", "ok", "ok"]
+    assert row.verdicts == row.run_verdicts == ["too_few_hops", "ok", "ok"]
     assert row.n_runs_used == 2
     assert row.parents == row.diffusion_keys == ["d800", "d900", "d1000"]
     assert row.campaign == "demo"

@@ -76,6 +76,14 @@ def test_temperatures_are_fitted_and_a_melted_one_is_left_out(tmp_path):
     assert "unweighted" in table
 
 
+def test_a_temperature_that_contradicts_the_file_is_noted(tmp_path):
+    file = hopping(tmp_path, 800.0)
+    result = analyze(file, "-m", "Li", "-T", "900")
+    assert result.exit_code == 0, result.exception
+    assert "the file tells 800 K, but 900 K was given and used" in " ".join(result.stdout.split())
+    assert "the file tells" not in analyze(file, "-m", "Li", "-T", "800").stdout
+
+
 def test_replicas_are_combined_and_segments_joined(tmp_path):
     files = [hopping(tmp_path, 800.0, seed=seed) for seed in range(3)]
     (point,) = as_json(*files, "-m", "Li", "--replicas")["temperatures"]

@@ -12,7 +12,7 @@ ROW = {
     "temperatures_K": [700.0, 800.0, 900.0],
     "conductivities_S_per_cm": [0.31, 0.4, 0.9],
     "conductivities_std_S_per_cm": [0.04, 0.4, 0.1],
-    "run_verdicts": ["ok", "too_few_hops", "framework_unstable"],
+    "verdicts": ["ok", "too_few_hops", "framework_unstable"],
 }
 
 

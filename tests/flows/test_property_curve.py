@@ -113,7 +113,7 @@ def _atoms(formula):
     return symbols, np.random.default_rng(0).random((len(symbols), 3))
 
 
-def trajectory(maker, model, _structure):
+def trajectory(maker, model, _ground_state):
     return TrajectoryDoc(
         potential=REF,
         model_key=model.key,
@@ -139,6 +139,9 @@ def diffusion(_maker, run):
     return DiffusionDoc(
         model_key=run.model_key,
         mobile="Li",
+        mobile_count=24,
+        charge_e=1.0,
+        number_density_per_A3=0.0145,
         temperature_K=run.temperature_K,
         replica=0,
         analysed_ps=0.9,
@@ -148,7 +151,11 @@ def diffusion(_maker, run):
         conductivity_S_per_cm=8e6 * value / run.temperature_K,
         conductivity_std_S_per_cm=8e5 * value / run.temperature_K,
         diffusivity_axes_cm2_per_s=[value] * 3,
-        diffusivity_planes_cm2_per_s={},
+        diffusivity_axes_std_cm2_per_s=[0.1 * value] * 3,
+        diffusivity_planes_cm2_per_s=dict.fromkeys(("ab", "ac", "bc"), value),
+        diffusivity_planes_std_cm2_per_s=dict.fromkeys(("ab", "ac", "bc"), 0.1 * value),
+        diffusivity_collective_cm2_per_s=None,
+        diffusivity_collective_std_cm2_per_s=None,
         haven_ratio=None,
         haven_ratio_std=None,
         n_hops=100,

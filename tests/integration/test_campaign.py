@@ -100,8 +100,8 @@ def test_summary_is_honest_about_a_run_that_is_far_too_short(campaign):
     assert set(rows) == {"Li3InCl6", "Li3InBr6", "Li3YBr6"}
     assert rows["Li3InCl6"]["e_above_hull_eV_per_atom"] == 0
     assert rows["Li3InCl6"]["activation_energy_eV"] is None
-    assert "ok" not in rows["Li3InCl6"]["run_verdicts"]
-    assert rows["Li3YBr6"]["run_verdicts"] is None
+    assert "ok" not in rows["Li3InCl6"]["verdicts"]
+    assert rows["Li3YBr6"]["verdicts"] is None
     assert result["rests_on"][0] == "labels: teacher: CHGNet r2SCAN"
     assert "superionic-mini, distilled from CHGNet 0.3.0" in result["rests_on"][1]
 

@@ -230,5 +230,6 @@ def test_snapshots_run_md_and_give_a_conductivity(tmp_path, monkeypatch):
     assert {document.replica for document in runs} == {0, 1}
     (fit,) = [document for document in found if isinstance(document, ConductivityDoc)]
     assert fit.composition.label.endswith("(Monte Carlo, 900 K)")
-    assert len(fit.points) == 2  # one per snapshot
+    (point,) = fit.points  # the snapshots are replicas of one temperature
+    assert point.n_runs == len(fit.runs) == 2
     assert all("ok" not in point.verdict for point in fit.points)

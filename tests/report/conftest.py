@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from superionic.documents import Resources
+from superionic.documents import Blob, Resources
 from superionic.labelling.schemas import LabelSetDoc, RefusedLabel
 from superionic.ordering.schemas import OrderingRecord, OrderingSetDoc
 from superionic.potentials.schemas import Failure, ScreeningDoc
@@ -20,13 +20,14 @@ from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseE
 from superionic.training.schemas import (
     DatasetDoc,
 )
+from superionic.transport.arrhenius_assemble import conductivity_fields, point_document, run_documents, run_groups
+from superionic.transport.conductivity import nernst_einstein_factor
+from superionic.transport.pathway_schemas import PathwayDoc, SiteOccupancy
 from superionic.transport.schemas import (
-    ArrheniusPoint,
     ConductivityDoc,
     DiffusionDoc,
     Interval,
-    PathwayDoc,
-    SiteOccupancy,
+    TrajectoryDoc,
 )
 
 HERE = str(Path(__file__).parent)
@@ -48,6 +49,7 @@ from training_documents import (  # noqa: E402
 QUICKSTART = Path(__file__).parents[2] / "workflows" / "quickstart.yaml"
 START = datetime(2030, 1, 1, 8, 0, tzinfo=UTC)
 BOLTZMANN = 8.617333262e-5
+DENSITY = 0.0145
 
 
 def make_orderings():
@@ -144,6 +146,7 @@ def make_diffusions():
     for place, energy, prefactor in ((PLACES[0], 0.31, 5200.0), (PLACES[2], 0.36, 4300.0)):
         for temperature in (800, 900, 1000):
             sigma = _sigma(temperature, energy, prefactor)
+            d = sigma / nernst_einstein_factor(DENSITY, 1.0, temperature)
             slow = place is PLACES[2] and temperature == 800
             lag = np.geomspace(0.02, 4.5, 30)
             found.append(
@@ -153,22 +156,29 @@ def make_diffusions():
                     composition=place,
                     model_key=key("f"),
                     mobile="Li",
+                    mobile_count=24,
+                    charge_e=1.0,
+                    number_density_per_A3=DENSITY,
                     temperature_K=float(temperature),
                     replica=0,
                     analysed_ps=9.0,
-                    diffusivity_cm2_per_s=sigma * 1e-4,
-                    diffusivity_std_cm2_per_s=sigma * 2.1e-5,
-                    diffusivity_95_cm2_per_s=Interval(low=sigma * 5e-5, high=sigma * 1.5e-4),
+                    diffusivity_cm2_per_s=d,
+                    diffusivity_std_cm2_per_s=0.21 * d,
+                    diffusivity_95_cm2_per_s=Interval(low=0.5 * d, high=1.5 * d),
                     conductivity_S_per_cm=sigma,
                     conductivity_std_S_per_cm=sigma * (0.9 if slow else 0.21),
-                    diffusivity_axes_cm2_per_s=[1e-5] * 3,
-                    diffusivity_planes_cm2_per_s={"ab": 1e-5},
+                    diffusivity_axes_cm2_per_s=[1.2 * d, d, 0.8 * d],
+                    diffusivity_axes_std_cm2_per_s=[0.3 * d] * 3,
+                    diffusivity_planes_cm2_per_s={"ab": 1.1 * d, "ac": d, "bc": 0.9 * d},
+                    diffusivity_planes_std_cm2_per_s=dict.fromkeys(("ab", "ac", "bc"), 0.25 * d),
+                    diffusivity_collective_cm2_per_s=1.4 * d,
+                    diffusivity_collective_std_cm2_per_s=0.6 * d,
                     haven_ratio=0.71,
                     haven_ratio_std=0.3,
-                    n_hops=3.0 if slow else 61.0,
+                    n_hops=3 if slow else 61,
                     verdict="too_few_hops" if slow else "ok",
                     verdict_reason="3 hops were seen, 10 are needed" if slow else "diffusive from 1 ps on",
-                    upper_bound_cm2_per_s=sigma * 2.3e-4 if slow else None,
+                    upper_bound_cm2_per_s=2.3 * d if slow else None,
                     msd_time_ps=lag.tolist(),
                     msd_tracer_A2=(0.4 * np.tanh(lag * 4) + 6 * sigma * lag + 0.01 * rng.random(30)).tolist(),
                     msd_host_A2=(0.25 * np.tanh(lag * 5)).tolist(),
@@ -178,24 +188,45 @@ def make_diffusions():
     return tuple(found)
 
 
+def make_trajectories(diffusions):
+    return tuple(
+        TrajectoryDoc(
+            key=doc.parents[0],
+            parents=[key("f"), key("9")],
+            composition=doc.composition,
+            potential=TUNED,
+            model_key=key("f"),
+            temperature_K=doc.temperature_K,
+            mean_temperature_K=doc.temperature_K + 3.0,
+            replica=doc.replica,
+            ordering=doc.ordering,
+            seed=7,
+            thermostat="langevin",
+            n_atoms=80,
+            time_ps=4.2 if number == 5 else 17.0,
+            requested_time_ps=17.0,
+            discard_ps=1.0,
+            frame_step_ps=0.04,
+            n_frames=426,
+            ended_early="exploded at 4.21 ps: the largest force is 143 eV/A" if number == 5 else None,
+            ns_per_day=2.31 + 0.1 * number,
+            segments=3 if number == 1 else 1,
+            together=3 if number > 2 else 1,
+            resumed_at_ps=[4.0, 11.2] if number == 1 else [],
+            trajectory_blob=Blob.from_bytes(b"", "none"),
+            resources=Resources(wall_time_s=640.0, cpu_time_s=610.0, hostname="node7"),
+            warnings=["the run ended early: exploded at 4.21 ps"] if number == 5 else [],
+        )
+        for number, doc in enumerate(diffusions)
+    )
+
+
 def make_conductivities(diffusions):
     found = []
     for index, (place, energy) in enumerate(((PLACES[0], 0.31), (PLACES[2], 0.36))):
         runs = [doc for doc in diffusions if doc.composition is place]
-        points = [
-            ArrheniusPoint(
-                temperature_K=doc.temperature_K,
-                diffusion_key=doc.key,
-                diffusivity_cm2_per_s=doc.diffusivity_cm2_per_s,
-                diffusivity_std_cm2_per_s=doc.diffusivity_std_cm2_per_s,
-                conductivity_S_per_cm=doc.conductivity_S_per_cm,
-                conductivity_std_S_per_cm=doc.conductivity_std_S_per_cm,
-                verdict=doc.verdict,
-                used=doc.verdict == "ok",
-                reason="" if doc.verdict == "ok" else doc.verdict_reason,
-            )
-            for doc in runs
-        ]
+        groups = run_groups(runs)
+        points = [point_document(group.result, group.keys) for group in groups]
         grid = np.linspace(min(p.temperature_K for p in points if p.used), 1000, 25)
         line = _sigma(grid, energy, 5200.0 if index == 0 else 4300.0)
         at_300 = float(_sigma(300.0, energy, 5200.0 if index == 0 else 4300.0))
@@ -208,6 +239,7 @@ def make_conductivities(diffusions):
                 level_of_theory=TEACHER,
                 mobile="Li",
                 points=points,
+                runs=[run for group in groups for run in run_documents(group)],
                 activation_energy_eV=energy,
                 activation_energy_std_eV=0.083 if index else 0.042,
                 activation_energy_95_eV=Interval(low=energy - 0.1, high=energy + 0.1),
@@ -221,6 +253,41 @@ def make_conductivities(diffusions):
                 verdict="extrapolated",
                 verdict_reason="fitted over 3 temperatures; no remarks",
                 missing=["1 MD runs did not finish: see the failures of the transport stage"] if index else [],
+            )
+        )
+    return tuple(found)
+
+
+def make_replicated(diffusions, n=4):
+    """Several orderings and replicas per temperature, combined and fitted as the campaign does it; one run melts."""
+    rng = np.random.default_rng(5)
+    found = []
+    for index, place in enumerate((PLACES[0], PLACES[2])):
+        runs = []
+        for doc in (doc for doc in diffusions if doc.composition is place):
+            for number in range(n):
+                melts = (doc.temperature_K, number) == (1000.0, 3)
+                factor = 6.0 if melts else float(np.exp(0.25 * rng.normal()))
+                scaled = {
+                    name: factor * getattr(doc, name)
+                    for name in (
+                        "diffusivity_cm2_per_s",
+                        "diffusivity_std_cm2_per_s",
+                        "conductivity_S_per_cm",
+                        "conductivity_std_S_per_cm",
+                    )
+                }
+                state = {"verdict": "framework_unstable", "verdict_reason": "Br melted from 12 ps on"} if melts else {}
+                place_of = {"ordering": number // 2, "replica": number % 2, "key": f"{doc.key}{number}"}
+                runs.append(doc.model_copy(update=scaled | state | place_of))
+        found.append(
+            ConductivityDoc(
+                key=key("5r", index),
+                composition=place,
+                model_key=key("f"),
+                level_of_theory=TEACHER,
+                mobile="Li",
+                **conductivity_fields(run_groups(runs), 300.0),
             )
         )
     return tuple(found)
@@ -339,6 +406,7 @@ def make_campaign():
             for i, place in enumerate(PLACES)
         ),
         "phase_diagram": make_phase_diagram(),
+        "trajectories": make_trajectories(diffusions),
         "diffusions": diffusions,
         "conductivities": make_conductivities(diffusions),
         "pathways": (make_pathway(),),
@@ -369,5 +437,7 @@ def synthetic():
         "places": PLACES,
         "conductivities": make_conductivities,
         "diffusions": make_diffusions,
+        "replicated": make_replicated,
+        "trajectories": make_trajectories,
         "resources": Resources(wall_time_s=1.0, cpu_time_s=1.0),
     }

@@ -68,4 +68,5 @@ def test_replicas_and_temperatures_have_their_rows(page):
     text = page(pairs)
     assert text.count("runs together") == 2
     assert 'id="data-arrhenius"' in text
-    assert "weighted by the errors" in text
+    assert "unweighted" not in text, "a line through two points has no scatter"
+    assert "Weighted: by the errors" in text

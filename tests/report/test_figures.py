@@ -10,10 +10,11 @@ from superionic.documents import CompositionInfo
 from superionic.report.figures_campaign import cost_by_stage, cost_chart, lanes, timeline_chart
 from superionic.report.figures_curves import comparison_chart, learning_curve_chart
 from superionic.report.figures_density import cartesian_grid, density_charts, enclosing_level
+from superionic.report.figures_msd import msd_chart
 from superionic.report.figures_property import property_curve_chart
 from superionic.report.figures_stability import formation_chart, fractions_of, phase_diagram_chart, tie_lines
 from superionic.report.figures_training import history_chart, parity_charts
-from superionic.report.figures_transport import arrhenius_chart, msd_chart
+from superionic.report.figures_transport import arrhenius_chart
 from superionic.report.theme import GREY
 from superionic.training.curve_assemble import curve_fits
 
@@ -37,6 +38,24 @@ def test_points_that_are_not_ok_are_hollow_grey_and_named(campaign):
     good = next(t for t in chart.figure.data if t.name == "Li<sub>3</sub>YBr<sub>6</sub>")
     assert list(good.x) == pytest.approx([1000 / 900, 1.0])
     assert chart.columns["verdict"].count("ok") == 5
+
+
+def test_single_runs_stand_faint_behind_their_combined_point(synthetic):
+    docs = synthetic["replicated"](synthetic["diffusions"]())
+    chart = arrhenius_chart(docs)
+    faint = traces(chart, opacity=0.4)
+    left_out = [t for t in chart.figure.data if t.marker.symbol == "x-thin-open"]
+    first = docs[0]
+    assert [len(point.diffusion_keys) for point in first.points] == [4, 4, 4]
+    assert [point.n_used for point in first.points] == [4, 4, 3]
+    assert sum(len(t.x) for t in faint) == 2 * 2 * (4 + 4 + 3)
+    assert "left out: Br melted" in left_out[0].text[0]
+    assert "3 of 4" in chart.columns["runs"]
+    assert "single" in chart.columns["runs"]
+    assert "combined into one point" in chart.caption
+    assert (
+        "combined into one point" not in arrhenius_chart(synthetic["conductivities"](synthetic["diffusions"]())).caption
+    )
 
 
 def test_extrapolation_meets_the_reference_value(campaign):

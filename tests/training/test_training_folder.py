@@ -7,13 +7,14 @@ import time
 
 import pytest
 
+from superionic import work_folder
 from superionic.errors import InputError, TrainingBusyError
 from superionic.settings import SuperionicSettings
 from superionic.stages import TrainingSettings
-from superionic.training import training_folder
 from superionic.training.mace_command import TrainingRequest
 from superionic.training.mace_run import TrainingInput, training_identity
-from superionic.training.training_folder import KEEP_FINISHED_S, TrainingFolder, remove_old
+from superionic.training.training_folder import TrainingFolder
+from superionic.work_folder import KEEP_FINISHED_S
 
 HOLD = """
 import sys, time
@@ -47,7 +48,7 @@ def test_second_process_is_told_who_runs_the_training(tmp_path):
 
 
 def test_training_process_holds_the_lock_when_its_worker_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr(training_folder, "WAIT_INTERVAL_S", 0.1)
+    monkeypatch.setattr(work_folder, "WAIT_INTERVAL_S", 0.1)
     process = holder(tmp_path / "t", "with a child")
     process.kill()
     process.wait()
@@ -72,14 +73,14 @@ def test_only_old_finished_trainings_are_removed(tmp_path):
     for name in ("finished", "being read"):
         (tmp_path / name / "outcome.json").write_text("{}")
     with TrainingFolder(tmp_path / "being read").locked(None):
-        assert remove_old(tmp_path) == []
-        assert remove_old(tmp_path, now=time.time() + KEEP_FINISHED_S + 1) == [tmp_path / "finished"]
+        assert TrainingFolder.remove_old(tmp_path) == []
+        assert TrainingFolder.remove_old(tmp_path, now=time.time() + KEEP_FINISHED_S + 1) == [tmp_path / "finished"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["being read", "interrupted"]
 
 
 def test_lock_of_a_removed_folder_is_not_mistaken_for_the_new_ones(tmp_path, monkeypatch):
     folder = TrainingFolder(tmp_path / "t")
-    real, calls = training_folder._is_file, []
+    real, calls = work_folder._is_file, []
 
     def removed_once(stream, path):
         if not calls:
@@ -87,7 +88,7 @@ def test_lock_of_a_removed_folder_is_not_mistaken_for_the_new_ones(tmp_path, mon
         calls.append(path)
         return real(stream, path)
 
-    monkeypatch.setattr(training_folder, "_is_file", removed_once)
+    monkeypatch.setattr(work_folder, "_is_file", removed_once)
     with folder.locked(None):
         assert (folder.path / "lock").exists()
     assert len(calls) == 2

@@ -1,10 +1,12 @@
+from math import comb
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from superionic.transport import FrameworkState, IntegritySettings
 from superionic.transport.displacement import host_frame
-from superionic.transport.integrity import check_framework
+from superionic.transport.integrity import check_framework, too_many
 
 EDGE = 3
 NEAREST_A = 3.0
@@ -55,16 +57,71 @@ def test_a_melt_is_unstable_and_its_onset_is_found():
     assert found.onset_ps == pytest.approx(52.5, abs=6.0)
 
 
-def test_a_few_displaced_atoms_count_against_the_threshold():
-    shifted = vibrations(2)
-    shifted[300:, 0] += [0.0, 2.0, 0.0]
-    one = check_framework(frame_of(shifted))
-    assert one.fraction_displaced == pytest.approx(1 / 27)
-    assert one.stable
-    shifted[300:, 1] += [0.0, 2.0, 0.0]
-    two = check_framework(frame_of(shifted))
-    assert two.fraction_displaced == pytest.approx(2 / 27)
-    assert not two.stable
+@pytest.mark.parametrize(
+    ("atoms", "least"), [(1, 1), (2, 2), (4, 2), (8, 3), (16, 3), (27, 4), (48, 6), (128, 12), (2000, 117)]
+)
+def test_so_many_atoms_must_leave_that_chance_does_not_explain_them(atoms, least):
+    """Against the binomial distribution, summed by hand: 5 % of the atoms of a sound host may be displaced."""
+    counts, settings = np.arange(atoms + 1), IntegritySettings()
+    found = too_many(counts, atoms, settings)
+    assert np.array_equal(found, counts >= least)
+    # exact: of 20^n draws, comb(n, k) 19^(n - k) show k atoms
+    by_chance = sum(comb(atoms, k) * 19 ** (atoms - k) for k in range(least, atoms + 1))
+    assert by_chance * 20 <= 20**atoms
+    one_fewer = by_chance + comb(atoms, least - 1) * 19 ** (atoms - least + 1)
+    assert one_fewer * 20 >= 20**atoms or least == 2
+
+
+def shifted(count, species="Cl", start=300):
+    """That many atoms leave their sites at 30 ps."""
+    moved = vibrations(2)
+    moved[start:, :count] += [0.0, 2.0, 0.0]
+    return check_framework(frame_of(moved, species))
+
+
+def test_isolated_defects_are_reported_and_do_not_condemn_the_host():
+    assert shifted(0).warnings == ()
+    few = shifted(3)
+    assert few.stable
+    assert few.state is FrameworkState.HOST_DEFECTS
+    assert few.species[0].n_displaced == 3
+    assert few.species[0].onset_ps == pytest.approx(30.0, abs=2.1)
+    assert few.onset_ps is None
+    assert few.warnings == (f"host defects: 3 of 27 Cl left their sites from {few.species[0].onset_ps:.3g} ps on",)
+    assert few.warnings[0] in few.reason
+    many = shifted(4)
+    assert not many.stable
+    assert many.onset_ps == pytest.approx(30.0, abs=2.1)
+    assert many.warnings == ()
+
+
+def test_one_cation_of_eight_is_a_defect_however_far_it_goes():
+    """The MSD of eight atoms of which one moves 4 A on grows at long times; that must not pass for a melt."""
+    species = ["In"] * 8 + ["Cl"] * 19
+    moved = vibrations(2)
+    moved[250:, 0] += [0.0, 5.0, 0.0]
+    found = check_framework(frame_of(moved, species))
+    assert {s.species: s.late_exponent for s in found.species}["In"] > 0.3
+    assert found.stable
+    assert found.warnings[0].startswith("host defects: 1 of 8 In")
+
+
+def test_defects_of_several_species_add_up():
+    species = ["In"] * 9 + ["Y"] * 9 + ["Sc"] * 9
+    moved = vibrations(2)
+    moved[300:, [0, 1, 9]] += [0.0, 2.0, 0.0]
+    assert check_framework(frame_of(moved, species)).state is FrameworkState.HOST_DEFECTS
+    moved[300:, 18] += [0.0, 2.0, 0.0]
+    found = check_framework(frame_of(moved, species))
+    assert not found.stable
+    assert [s.stable for s in found.species] == [False, False, False]
+    assert found.onset_ps == pytest.approx(30.0, abs=2.1)
+    spared = check_framework(frame_of(moved, species), IntegritySettings(judged_species=("In", "Y")))
+    assert spared.stable
+
+
+def test_an_excursion_at_the_very_end_is_no_defect():
+    assert shifted(5, start=385).state is FrameworkState.INTACT
 
 
 def test_species_are_judged_apart_and_rotating_anions_can_be_left_out():

@@ -36,6 +36,8 @@ def build_conductivities(docs: Iterable[RawDoc]) -> list[ConductivityRow]:
 def _row(result: StoredResult) -> ConductivityRow:
     doc = light_document(ConductivityDoc, result.output)
     energy, sigma = doc.activation_energy_95_eV, doc.conductivity_at_reference_95_S_per_cm
+    plain, bend = doc.unweighted_fit, doc.weighted_fit.curvature if doc.weighted_fit else None
+    fitted = {point.temperature_K for point in doc.points if point.used}
     return ConductivityRow(
         **common_fields(result, doc),
         model_key=doc.model_key,
@@ -47,6 +49,9 @@ def _row(result: StoredResult) -> ConductivityRow:
         activation_energy_std_eV=doc.activation_energy_std_eV,
         activation_energy_95_low_eV=energy.low if energy else None,
         activation_energy_95_high_eV=energy.high if energy else None,
+        activation_energy_unweighted_eV=plain.activation_energy_eV if plain else None,
+        activation_energy_unweighted_std_eV=plain.activation_energy_std_eV if plain else None,
+        curvature_p_value=bend.p_value if bend else None,
         reference_temperature_K=doc.reference_temperature_K,
         conductivity_at_reference_S_per_cm=doc.conductivity_at_reference_S_per_cm,
         conductivity_at_reference_95_low_S_per_cm=sigma.low if sigma else None,
@@ -54,8 +59,10 @@ def _row(result: StoredResult) -> ConductivityRow:
         temperatures_K=[point.temperature_K for point in doc.points],
         conductivities_S_per_cm=[point.conductivity_S_per_cm for point in doc.points],
         conductivities_std_S_per_cm=[point.conductivity_std_S_per_cm for point in doc.points],
-        run_verdicts=[point.verdict for point in doc.points],
-        diffusion_keys=[point.diffusion_key for point in doc.points],
-        n_runs_used=sum(point.used for point in doc.points),
+        verdicts=[point.verdict for point in doc.points],
+        diffusion_keys=[run.diffusion_key for run in doc.runs],
+        run_verdicts=[run.verdict for run in doc.runs],
+        n_runs=len(doc.runs),
+        n_runs_used=sum(run.used and run.temperature_K in fitted for run in doc.runs),
         n_runs_missing=len(doc.missing),
     )

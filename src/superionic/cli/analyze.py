@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from superionic.transport.study import AnalysedRun
 
 Group = tuple[float, list[list[Path]]]
+SAME_TEMPERATURE_K = 0.5
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +47,9 @@ def analyze(
     every: options.Every = 1,
     types: options.Types = None,
     file_format: options.Format = None,
+    pathways: options.PathwaysOption = False,
+    host: options.HostFile = None,
+    cube: options.CubeFile = None,
     output: options.Page = None,
     json: JsonOption = False,
 ) -> None:
@@ -53,6 +57,7 @@ def analyze(
 
     Examples: superionic analyze run.traj --mobile Li -T 800 -o run.html;
     superionic analyze 600.h5 700.h5 800.h5 --mobile Li -T 600 -T 700 -T 800;
+    superionic analyze run.h5 --mobile Li --pathways --host host.cif --cube li.cube -o run.html;
     superionic analyze dump.lammpstrj --mobile Li -T 800 --types Li,In,Cl --md-step-fs 2
     """
     reading = {
@@ -66,7 +71,8 @@ def analyze(
     }
     settings, charge_e = options.settings_of(window, hop_length), options.charge_of(mobile, charge)
     ignored = options.symbols(ignore_host)
-    request = options.Request(reading, mobile, charge_e, discard_ps, settings, cut_at_onset, ignored)
+    ways = options.PathwayRequest(host, cube) if pathways or host or cube else None
+    request = options.Request(reading, mobile, charge_e, discard_ps, settings, cut_at_onset, ignored, ways)
     directions = options.directions_of(direction)
     groups = _groups(trajectories, temperature or [], request, replicas=replicas)
     _report(groups, request, reference, directions, output, json=json)
@@ -81,6 +87,7 @@ def _report(
     *,
     json: bool,
 ) -> None:
+    from superionic.cli.analyze_pathways import show_pathways, write_density
     from superionic.cli.analyze_table import show_study
     from superionic.transport.export import study_as_dict
     from superionic.transport.study import build_study
@@ -91,6 +98,10 @@ def _report(
         emit_json(study_as_dict(study, directions))
     else:
         show_study(study, directions)
+        show_pathways(study)
+    if request.pathways is not None and request.pathways.cube is not None:
+        for file in write_density(study, request.pathways.cube):
+            say(f"density: {file}")
     if output is not None:
         from superionic.report.analysis_page import write_analysis_page
 
@@ -125,6 +136,7 @@ def _told_temperature(file: Path, request: options.Request) -> float:
 def _analyse(files: list[Path], temperature_K: float, request: options.Request) -> AnalysedRun:
     from pymatgen.core import Composition
 
+    from superionic.cli.analyze_pathways import pathways_of
     from superionic.transport.diffusion import analyze_trajectory
     from superionic.transport.readers import load_trajectory
     from superionic.transport.study import AnalysedRun
@@ -144,7 +156,11 @@ def _analyse(files: list[Path], temperature_K: float, request: options.Request) 
         cut_at_onset=request.cut_at_onset,
     )
     formula = Composition.from_dict({symbol: run.species.count(symbol) for symbol in sorted(set(run.species))})
-    return AnalysedRun(tuple(files), formula.reduced_formula, run.notes, found)
+    told = run.temperature_K
+    contradicts = told is not None and abs(told - temperature_K) > SAME_TEMPERATURE_K
+    notes = (f"the file tells {told:g} K, but {temperature_K:g} K was given and used",) if contradicts else ()
+    ways = None if request.pathways is None else pathways_of(run, request, found)
+    return AnalysedRun(tuple(files), formula.reduced_formula, (*run.notes, *notes), found, ways)
 
 
 def _judging(request: options.Request, species: tuple[str, ...]) -> DiffusionSettings:

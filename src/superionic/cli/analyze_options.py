@@ -71,7 +71,33 @@ Wrapped = Annotated[
 Every = Annotated[int, typer.Option("--every", min=1, help="take every n-th frame")]
 Types = Annotated[str | None, typer.Option("--types", help="LAMMPS: symbols of the types 1, 2, ...: Li,In,Cl")]
 Format = Annotated[FileFormat | None, typer.Option("--format", help="format of the files [detected]")]
+PathwaysOption = Annotated[
+    bool, typer.Option("--pathways", help="sites, jumps, network and bottlenecks of the mobile ions")
+]
+HostFile = Annotated[
+    Path | None,
+    typer.Option("--host", help="CIF of the crystal with all sites of the mobile ions; names the sites [--pathways]"),
+]
+CubeFile = Annotated[
+    Path | None, typer.Option("--cube", help="write the ion density, ions/Å³: .cube, or CHGCAR* [--pathways]")
+]
 Page = Annotated[Path | None, typer.Option("--output", "-o", help="write a self-contained page here")]
+
+
+@dataclass(frozen=True)
+class PathwayRequest:
+    """What is asked about pathways.
+
+    Attributes
+    ----------
+    host : Path, optional
+        CIF of the crystal.
+    cube : Path, optional
+        File for the density.
+    """
+
+    host: Path | None = None
+    cube: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +120,8 @@ class Request:
         Whether to cut runs whose framework fails.
     ignored : tuple of str
         Host species that do not decide.
+    pathways : PathwayRequest, optional
+        What is asked about pathways, if anything.
     """
 
     reading: dict[str, Any]
@@ -103,6 +131,7 @@ class Request:
     settings: DiffusionSettings
     cut_at_onset: bool
     ignored: tuple[str, ...]
+    pathways: PathwayRequest | None = None
 
 
 def interval_ps(time_step_ps: float | None, frame_interval_fs: float | None) -> float | None:

@@ -117,7 +117,7 @@ def _show_framework(study: Study) -> None:
             onset = "-" if species.onset_ps is None else f"{species.onset_ps:.4g}"
             order = "-" if species.order != species.order else f"{100 * species.order:.0f} %"
             state = species.state.value.replace("_", " ") + ("" if species.judged else " (not judged)")
-            moved = f"{100 * species.fraction_displaced:.0f} %"
+            moved = f"{species.n_displaced} ({100 * species.fraction_displaced:.0f} %)"
             row = (run_name(run), species.species, str(species.count), state, moved)
             rows.append((*row, f"{species.late_exponent:.2f}", order, onset))
     columns = ("run", "host species", "atoms", "state", "displaced", "late MSD exponent", "order left", "onset / ps")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from superionic.cli.console import emit_json, emit_table, say
+from superionic.cli.console import emit_json, emit_table, say, seconds
 from superionic.cli.session import JsonOption, LabelsOption, ProjectOption, open_project, read_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from superionic.database.stores import DatabaseChoice
     from superionic.launch.labels import RefusalCount
+    from superionic.launch.running import RunningWork
     from superionic.launch.status import CampaignStatus
-    from superionic.launch.trainings import RunningTraining
     from superionic.settings import SuperionicSettings
     from superionic.spec import ElectrolyteSpec
 
@@ -106,16 +106,24 @@ def submit(
 
 def worker(
     category: Annotated[list[str] | None, typer.Option(help="take only jobs of this category (repeatable)")] = None,
-    timeout: Annotated[float | None, typer.Option(help="take no new job after this many seconds")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(help="take no new job after this time, and stop MD: 13800 (seconds), 3h50m", parser=seconds),
+    ] = None,
+    idle: Annotated[
+        float | None, typer.Option(help="leave when no job was ready for this time, e.g. 5m", parser=seconds)
+    ] = None,
     campaign: Annotated[str | None, typer.Option(help="take only jobs of this campaign")] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="worker processes on this machine")] = 1,
     project: ProjectOption = Path(),
 ) -> None:
-    """Run jobs from the launchpad until nothing is left (rapidfire).
+    """Run jobs from the launchpad until nothing is left (rapidfire); it waits for jobs that others make possible.
 
-    Example: superionic worker --category gpu --timeout 13800
+    Example: superionic worker --category gpu --timeout 3h50m --idle 5m
     """
+    from superionic.cli.progress import worker_progress
     from superionic.launch.campaigns import find_record
+    from superionic.launch.running import running_md, running_trainings
     from superionic.launch.workers import run_workers
 
     with open_project(project) as (choice, settings):
@@ -128,6 +136,8 @@ def worker(
             categories=category or (),
             threads=settings.threads_per_worker,
             timeout_s=timeout,
+            on_progress=worker_progress(lambda: [*running_trainings(choice, key), *running_md(choice, key)]),
+            idle_s=idle,
         )
     if outcome.problem:
         say(outcome.problem)
@@ -140,35 +150,38 @@ def status(
     project: ProjectOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Show jobs per stage, running trainings, failures and refused labels by cause, and the time spent.
+    """Show jobs per stage, running trainings and MD, failures and refused labels by cause, and the time spent.
 
     Example: superionic status
     """
-    from superionic.database.configuration import OUTPUTS
-    from superionic.database.stores import mongo_database
+    from superionic.database.stores import outputs_of
     from superionic.launch.campaigns import find_record
     from superionic.launch.labels import count_refusals, refused_jobs
     from superionic.launch.launchpad import launchpad
+    from superionic.launch.running import running_md, running_trainings
     from superionic.launch.status import campaign_status
-    from superionic.launch.trainings import running_trainings
 
     with open_project(project) as (choice, _):
         key = find_record(choice, campaign).key
         found = campaign_status(launchpad(choice), key)
-        refused = count_refusals(refused_jobs(mongo_database(choice)[OUTPUTS], key))
+        refused = count_refusals(refused_jobs(outputs_of(choice), key))
         trainings = [] if found.finished else running_trainings(choice, key)
+        runs = [] if found.finished else running_md(choice, key)
     if json:
         lists = {
             "refused_labels": [asdict(count) for count in refused],
             "trainings": [training.as_dict() for training in trainings],
+            "md": [run.as_dict() for run in runs],
         }
         emit_json(found.as_dict() | lists)
     else:
-        show_status(found, refused, trainings)
+        show_status(found, refused, {"trainings": trainings, "production MD": runs})
 
 
 def show_status(
-    found: CampaignStatus, refused: Sequence[RefusalCount] = (), trainings: Sequence[RunningTraining] = ()
+    found: CampaignStatus,
+    refused: Sequence[RefusalCount] = (),
+    running: Mapping[str, Sequence[RunningWork]] | None = None,
 ) -> None:
     """Print a status as tables."""
     columns = ("waiting", "ready", "running", "completed", "failed", "blocked")
@@ -177,9 +190,10 @@ def show_status(
         for stage in (*found.stages, found.total)
     ]
     emit_table(f"campaign {found.campaign}", ("stage", *columns, "wall time / s"), rows)
-    if trainings:
-        running = [(training.name, training.hostname, training.describe()) for training in trainings]
-        emit_table("trainings", ("job", "machine", "progress"), running)
+    for title, works in (running or {}).items():
+        if works:
+            lines = [(work.name, work.hostname, work.describe()) for work in works]
+            emit_table(title, ("job", "machine", "progress"), lines)
     if found.failures:
         failures = [(f.stage, str(f.n_jobs), f.cause, f.message, f.folder) for f in found.failures]
         emit_table("failures", ("stage", "jobs", "cause", "message", "folder of one of them"), failures)
@@ -213,12 +227,16 @@ def _work(spec: ElectrolyteSpec, project: Path, choice: DatabaseChoice, settings
     """Run the campaign's jobs; whether all results that were asked for are there."""
     from superionic.cli.progress import campaign_progress
     from superionic.launch.campaigns import submit_campaign
-    from superionic.launch.trainings import running_trainings
+    from superionic.launch.running import running_md, running_trainings
     from superionic.launch.workers import run_workers
 
     say(f"{spec.name}: {choice.describe()}")
     submit_campaign(choice, spec, settings.device)
-    with campaign_progress(spec, settings.n_workers, lambda: running_trainings(choice, spec.key)) as show:
+
+    def running() -> list[RunningWork]:
+        return [*running_trainings(choice, spec.key), *running_md(choice, spec.key)]
+
+    with campaign_progress(spec, settings.n_workers, running) as show:
         outcome = run_workers(
             choice,
             settings.n_workers,

@@ -29,9 +29,9 @@ class Check:
         return "ok" if self.ok else ("FAILED" if self.required else "warning")
 
 
-def attempt(name: str, action: Callable[[], str]) -> Check:
+def attempt(name: str, action: Callable[[], str], *, required: bool = True) -> Check:
     """A check that is passed unless superionic itself explains why it cannot be."""
     try:
-        return Check(name, True, action())
+        return Check(name, True, action(), required=required)
     except SuperionicError as error:
-        return Check(name, False, "not usable", str(error))
+        return Check(name, False, "not usable", str(error), required=required)

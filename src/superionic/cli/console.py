@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +13,26 @@ import typer
 PLAIN_WIDTH = 140
 """Columns of a table that goes to a file or pipe."""
 LARGEST_WRITTEN_OUT = 10**12
+_SECONDS_PER = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
+
+
+def seconds(text: str | float) -> float:
+    """Read a time such as ``13800``, ``3h50m`` or ``1.5h``, in seconds.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none.
+    """
+    text = str(text)  # typer hands over defaults as they are
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * _SECONDS_PER[unit] for number, unit in parts)
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: write 13800 (seconds), 230m or 3h50m") from None
 
 
 def emit_json(data: Any) -> None:  # noqa: ANN401 (anything JSON can hold)

@@ -11,6 +11,7 @@ from superionic.cli import (
     campaign,
     enumerate,  # noqa: A004 (named after its command)
     export,
+    init,
     models,
     plan,
     results,
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (campaign, plan, enumerate, analyze, train, results, export, models, system):
+for group in (campaign, plan, enumerate, analyze, train, results, export, models, init, system):
     group.register(app)
 
 INTERRUPTED = 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,20 +10,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from superionic.launch.running import RunningWork
     from superionic.launch.status import CampaignStatus, StageStatus
-    from superionic.launch.trainings import RunningTraining
     from superionic.spec import ElectrolyteSpec
 
 Show = Callable[["CampaignStatus"], None]
-Trainings = Callable[[], "Sequence[RunningTraining]"]
+Running = Callable[[], "Sequence[RunningWork]"]
 SECONDS_PER_MINUTE = 60
 LINE_EVERY_S = 15.0
+LONG_STAGES = ("training", "transport")
+MOST_LINES = 8
 UNPLANNED_HOURS = 0.002
 """Weight of a stage whose cost the plan does not estimate: a few seconds."""
 
 
 @contextmanager
-def campaign_progress(spec: ElectrolyteSpec, n_workers: int, trainings: Trainings = tuple) -> Iterator[Show]:
+def campaign_progress(spec: ElectrolyteSpec, n_workers: int, running: Running = tuple) -> Iterator[Show]:
     """Show a campaign's progress on stderr.
 
     Parameters
@@ -31,22 +34,41 @@ def campaign_progress(spec: ElectrolyteSpec, n_workers: int, trainings: Training
         The campaign; its plan weighs the stages for the time left.
     n_workers : int
         Number of workers, for the heading.
-    trainings : callable
-        Looks up the trainings that are running.
+    running : callable
+        Looks up the trainings and production runs that are going on.
     """
     clock = Clock(_weights(spec))
     if sys.stderr.isatty():
-        with _live(clock, n_workers, trainings) as show:
+        with _live(clock, n_workers, running) as show:
             yield show
     else:
-        yield _lines(clock, trainings)
+        yield _lines(clock, running)
 
 
-def training_lines(status: CampaignStatus, trainings: Trainings) -> list[str]:
-    """How far the running trainings are; looked up only while there are any."""
-    if not any(stage.stage == "training" and stage.running for stage in status.stages):
+def running_lines(status: CampaignStatus, running: Running) -> list[str]:
+    """How far trainings and production runs are; looked up only while there are any."""
+    if not any(stage.stage in LONG_STAGES and stage.running for stage in status.stages):
         return []
-    return [f"{training.name}: {training.describe()}" for training in trainings()]
+    lines = [f"{work.name}: {work.describe()}" for work in running()]
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"and {more} more: see `superionic status`"]
+
+
+def worker_progress(running: Running) -> Show:
+    """Lines on stderr, once a minute, about the trainings and production runs of this machine."""
+    last = {"time": time.monotonic()}
+    here = platform.node()
+
+    def show(status: CampaignStatus) -> None:
+        now = time.monotonic()
+        if now - last["time"] < SECONDS_PER_MINUTE:
+            return
+        last["time"] = now
+        for line in running_lines(status, lambda: [work for work in running() if work.hostname == here]):
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+    return show
 
 
 class Clock:
@@ -91,7 +113,7 @@ def _minutes(seconds: float) -> str:
     return f"{minutes}:{rest:02d} min"
 
 
-def _lines(clock: Clock, trainings: Trainings) -> Show:
+def _lines(clock: Clock, running: Running) -> Show:
     """One line whenever something changed, at most every 15 s."""
     last: dict[str, Any] = {"text": "", "time": -LINE_EVERY_S}
 
@@ -99,7 +121,7 @@ def _lines(clock: Clock, trainings: Trainings) -> Show:
         parts = [
             f"{s.stage} {s.completed}/{s.total}" + (f" ({s.failed} failed)" if s.failed else "") for s in status.stages
         ]
-        text = "; ".join([", ".join(parts), *training_lines(status, trainings)])
+        text = "; ".join([", ".join(parts), *running_lines(status, running)])
         now = time.monotonic()
         if text != last["text"] and (now - last["time"] >= LINE_EVERY_S or status.finished):
             sys.stderr.write(f"[{clock.text(status)}] {text}\n")
@@ -110,7 +132,7 @@ def _lines(clock: Clock, trainings: Trainings) -> Show:
 
 
 @contextmanager
-def _live(clock: Clock, n_workers: int, trainings: Trainings) -> Iterator[Show]:
+def _live(clock: Clock, n_workers: int, running: Running) -> Iterator[Show]:
     from rich.console import Console
     from rich.live import Live
 
@@ -118,7 +140,7 @@ def _live(clock: Clock, n_workers: int, trainings: Trainings) -> Iterator[Show]:
 
         def show(status: CampaignStatus) -> None:
             table = _table(clock, n_workers, status)
-            table.caption = "\n".join(training_lines(status, trainings))
+            table.caption = "\n".join(running_lines(status, running))
             live.update(table)
 
         yield show

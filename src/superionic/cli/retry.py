@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from superionic.cli.console import emit_json, say
 from superionic.cli.session import open_project
-from superionic.database.configuration import OUTPUTS
 
 if TYPE_CHECKING:
     from superionic.spec import ElectrolyteSpec
@@ -22,7 +21,7 @@ def retry_campaign(spec: ElectrolyteSpec, project: Path, which: str, changes: li
     InputError
         If the cause is unknown, a tag defines the label, or later stages have used the labels.
     """
-    from superionic.database.stores import mongo_database
+    from superionic.database.stores import outputs_of
     from superionic.errors import InputError
     from superionic.labelling.schemas import Refusal
     from superionic.launch.campaigns import find_record
@@ -34,7 +33,7 @@ def retry_campaign(spec: ElectrolyteSpec, project: Path, which: str, changes: li
     tags = parse_changes(changes)
     with open_project(project) as (choice, _):
         key = find_record(choice, spec.key).key
-        report = retry_labels(launchpad(choice), mongo_database(choice)[OUTPUTS], key, which, tags)
+        report = retry_labels(launchpad(choice), outputs_of(choice), key, which, tags)
     if json:
         emit_json({"campaign": key, **asdict(report)})
         return

@@ -58,7 +58,7 @@ def _row(formula: str, hull: dict[str, Any] | None, sigma: dict[str, Any] | None
         "activation_energy_std_eV",
         "temperatures_K",
     )
-    transport += ("conductivities_S_per_cm", "conductivities_std_S_per_cm", "run_verdicts")
+    transport += ("conductivities_S_per_cm", "conductivities_std_S_per_cm", "verdicts")
     row: dict[str, Any] = {"formula": formula}
     row |= {name: (hull or {}).get(name) for name in stability}
     return row | {name: (sigma or {}).get(name) for name in transport}
@@ -101,16 +101,16 @@ def _energy(row: dict[str, Any]) -> str:
 
 
 def _conductivities(row: dict[str, Any]) -> str:
-    columns = ("temperatures_K", "conductivities_S_per_cm", "conductivities_std_S_per_cm", "run_verdicts")
+    columns = ("temperatures_K", "conductivities_S_per_cm", "conductivities_std_S_per_cm", "verdicts")
     points = zip(*(row[name] or [] for name in columns), strict=True)
     return "\n".join(_point(*point) for point in points) or "-"
 
 
-def _point(temperature_K: float, sigma: float, error: float, verdict: str) -> str:
+def _point(temperature_K: float, sigma: float | None, error: float | None, verdict: str) -> str:
     """A conductivity with its error; where the verdict allows no value, the bound that its error reaches."""
+    words = verdict.replace("_", " ")
+    if sigma is None or error is None or verdict == "framework_unstable":
+        return f"{temperature_K:.0f} K: {words}"
     if verdict == "ok":
         return f"{temperature_K:.0f} K: {sigma:.2g} ± {error:.1g}"
-    words = verdict.replace("_", " ")
-    if verdict == "framework_unstable":
-        return f"{temperature_K:.0f} K: {words}"
     return f"{temperature_K:.0f} K: below {sigma + error:.1g} ({words})"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from jobflow import CURRENT_JOB, Flow, Job, Response
 from monty.json import MontyDecoder
 
-from superionic.database.reuse import store_of_job
+from superionic.database.reuse import is_finished, store_of_job
 from superionic.documents import BaseDoc
 from superionic.errors import DatabaseError
 
@@ -46,6 +46,27 @@ def fetch(document: DocT | str, schema: type[DocT]) -> DocT:
     return found
 
 
+def fetch_kin(document: DocT | str, base: type[DocT]) -> DocT:
+    """As :func:`fetch`, for a key whose document is of some subclass of `base`.
+
+    Raises
+    ------
+    DatabaseError
+        As for :func:`fetch`, and if the document is no `base`.
+    """
+    if not isinstance(document, str):
+        return document
+    found = _newest({"output.key": document}, f"document with key {document}")
+    if not isinstance(found, base):
+        raise DatabaseError(f"the document with key {document} is a {type(found).__name__}, not a {base.__name__}")
+    return found
+
+
+def key_if_stored(document: BaseDoc) -> BaseDoc | str:
+    """The key of a document, for a job to come; the document itself where the store does not have it."""
+    return document.key if document.key and is_finished(type(document), document.key) else document
+
+
 def fetch_named(schema_name: str, key: str) -> Any:  # noqa: ANN401 (a document of a class that is not imported here)
     """As :func:`fetch`, for documents of classes that the caller must not import.
 
@@ -54,13 +75,16 @@ def fetch_named(schema_name: str, key: str) -> Any:  # noqa: ANN401 (a document 
     DatabaseError
         As for :func:`fetch`.
     """
+    return _newest({"output.key": key, "output.@class": schema_name}, f"{schema_name} with key {key}")
+
+
+def _newest(criteria: dict[str, str], what: str) -> Any:  # noqa: ANN401 (a document)
     store = store_of_job()
     if store is None:
-        raise DatabaseError(f"{schema_name} {key} is asked for by key outside of a job: pass the document itself")
-    criteria = {"output.key": key, "output.@class": schema_name}
+        raise DatabaseError(f"the {what} is asked for by key outside of a job: pass the document itself")
     found = store.query_one(criteria, sort={"completed_at": -1}, load=True)
     if not found:
-        raise DatabaseError(f"the job store holds no {schema_name} with key {key}: run the stage that makes it again")
+        raise DatabaseError(f"the job store holds no {what}: run the stage that makes it again")
     return MontyDecoder().process_decoded(found["output"])
 
 

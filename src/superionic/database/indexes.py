@@ -39,6 +39,13 @@ def _create(collection: "Collection[Any]", fields: Iterable[Sequence[str]], *, s
         ) from error
 
 
+def missing_output_indexes(outputs: "Collection[Any]") -> list[str]:
+    """Fields of the job outputs that lack their index, one text per index."""
+    present = {tuple(name for name, _ in index["key"]) for index in outputs.index_information().values()}
+    wanted = [*OUTPUT_INDEXES, *((name,) for name in OUTPUT_SPARSE_INDEXES)]
+    return [" + ".join(names) for names in wanted if names not in present]
+
+
 def ensure_indexes(store: "JobStore") -> list[str]:
     """Create the indexes that superionic's queries need on the job outputs.
 

@@ -10,6 +10,8 @@ from typing import Any
 
 TRAININGS = "live_trainings"
 """Collection of the trainings that are running or have run."""
+MD_RUNS = "live_md"
+"""Collection of the production MD that is running or has run."""
 EVERY_S = 5.0
 TIMEOUT_S = 2.0
 PAUSE_S = 60.0

@@ -33,7 +33,8 @@ def produce(
     schema : type
         Class of the document; part of its key.
     compute : callable
-        Does the work and returns the document without key, provenance and cost.
+        Does the work and returns the document without key and provenance. It states the cost only if that is not what
+        this call takes, as of work that earlier processes began.
     parents : sequence of BaseDoc
         The documents that the result depends on; their keys enter the key of the result.
     settings : object
@@ -59,7 +60,7 @@ def produce(
         return found.model_copy(update={"spec_key": spec_key})
     with stopwatch() as watch:
         document = compute()
-    cost = Resources(
+    cost = document.resources or Resources(
         wall_time_s=watch.wall_time_s,
         cpu_time_s=watch.cpu_time_s,
         started_at=watch.started_at,
@@ -86,6 +87,12 @@ def find_finished(schema: type[DocT], key: str, reusable: Callable[[DocT], bool]
             source = document.reused_from or (None if uuid == _uuid_of_job() else uuid)
             return document.model_copy(update={"reused_from": source})
     return None
+
+
+def is_finished(schema: type[BaseDoc], key: str) -> bool:
+    """Whether the store of the running job has a document with this key, its arrays not looked at."""
+    store = store_of_job()
+    return store is not None and store.docs_store.count({"output.key": key, "output.@class": schema.__name__}) > 0
 
 
 def _stored(store: Any, criteria: dict[str, str]) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 (jobflow.JobStore)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from superionic.database.configuration import (
     ADDITIONAL_STORES,
+    OUTPUTS,
     UserFiles,
     find_user_files,
     store_definition,
@@ -45,6 +46,7 @@ __all__ = [
     "job_store",
     "mongo_database",
     "open_database",
+    "outputs_of",
     "redact",
     "resolve_database",
     "result_store",
@@ -352,6 +354,14 @@ def mongo_database(choice: DatabaseChoice) -> "Database[dict[str, Any]]":
 def collection(choice: DatabaseChoice, name: str) -> "Collection[dict[str, Any]]":
     """One collection of the database, for queries."""
     return mongo_database(choice)[name]
+
+
+def outputs_of(choice: DatabaseChoice) -> "Collection[dict[str, Any]]":
+    """Collection of the job outputs, which has another name in some users' files."""
+    if choice.kind is not DatabaseKind.USER_FILES:
+        return collection(choice, OUTPUTS)
+    docs_store: Any = job_store(choice).docs_store
+    return collection(choice, docs_store.collection_name)
 
 
 def result_store(choice: DatabaseChoice, name: str, key: str = "key") -> "MongoStore":

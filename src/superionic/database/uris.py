@@ -11,6 +11,7 @@ OUTAGE_TIMEOUT_MS = 120_000
 """How long clients of a remote server wait for it to come back before a job is lost."""
 
 _CREDENTIALS = re.compile(r"(mongodb(?:\+srv)?://)([^:@/\s]*)(?::\S*)?@")
+_PASSWORD = re.compile(r"mongodb(?:\+srv)?://[^:@/\s]*:\S*@")
 _SECRET_OPTIONS = re.compile(r"(?i)([?&][^=&\s]*(?:password|token|authmechanismproperties)[^=&\s]*=)[^&\s]+")
 _HOSTS = re.compile(r"mongodb(?:\+srv)?://(?:\S*@)?([^/?\s]+)")
 _SCHEME = re.compile(r"mongodb(?:\+srv)?://")
@@ -26,6 +27,17 @@ def redact(text: str) -> str:
     'mongodb://ann:***@db.example.org/?authSource=admin'
     """
     return _SECRET_OPTIONS.sub(r"\1***", _CREDENTIALS.sub(r"\1\2:***@", text))
+
+
+def holds_password(uri: str) -> bool:
+    """Tell whether a URI carries a password or another secret.
+
+    Examples
+    --------
+    >>> holds_password("mongodb://ann@db.example.org"), holds_password("mongodb://ann:secret@db.example.org")
+    (False, True)
+    """
+    return bool(_PASSWORD.match(uri) or _SECRET_OPTIONS.search(uri))
 
 
 def host_of(uri: str) -> str:

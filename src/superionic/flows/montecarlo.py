@@ -11,6 +11,7 @@ from pymatgen.core import Structure
 
 from superionic.documents import CompositionInfo
 from superionic.errors import OrderingError
+from superionic.flows.production import grouped_runs
 from superionic.flows.stages import Category, Stage, mark
 from superionic.ordering.composition import GridCell
 from superionic.provenance import derived_seed
@@ -46,8 +47,8 @@ class MonteCarloFlowMaker(Maker):
     seed : int
         Seed from which all others derive.
     transport : TransportSettings, optional
-        MD of the snapshots; none is run without it. Its supercell and replicas are not used: a snapshot is run as it
-        is, and the snapshots are the replicas.
+        MD of the snapshots; none is run without it. Its supercell, orderings and replicas are not used: a snapshot is
+        run as it is, and the snapshots are the replicas.
     mobile : MobileSpecies, optional
         Needed for MD.
     device : str
@@ -186,23 +187,35 @@ class MonteCarloFlowMaker(Maker):
         return mark(maker.make(run.output, model), Stage.TRANSPORT, Category.GPU, spec_key)
 
     def _conductivity(self, snapshots: list[Any], info: CompositionInfo, model: Any, spec_key: str) -> list[Any]:  # noqa: ANN401
-        """MD of every snapshot at every temperature and one Arrhenius fit over all of them."""
+        """MD of every snapshot at every temperature, and one fit; the snapshots count as replicas."""
         assert self.transport is not None
         assert self.mobile is not None
         settings = self.transport.model_copy(update={"supercell": (1, 1, 1)})
         jobs: list[Any] = []
         diffusions: list[Any] = []
-        for temperature in settings.temperatures_K:
-            for number, snapshot in enumerate(snapshots):
-                seed = derived_seed(self.seed, "transport", temperature, number)
-                title = f"{info.label} snapshot {number} {temperature:g} K"
-                maker = ProductionMDMaker(f"md: {title}", settings, temperature, number, seed, self.device)
-                run = mark(maker.make(model, snapshot.output), Stage.TRANSPORT, Category.GPU, spec_key)
-                analysis = DiffusionMaker(f"diffusion: {title}", self.mobile.symbol, self.mobile.charge_e)
+        for number, snapshot in enumerate(snapshots):
+            makers = [
+                ProductionMDMaker(
+                    f"md: {info.label} snapshot {number} {temperature:g} K",
+                    settings,
+                    temperature,
+                    number,
+                    seed=derived_seed(self.seed, "transport", temperature, number),
+                    device=self.device,
+                )
+                for temperature in settings.temperatures_K
+            ]
+            title = f"{info.label} snapshot {number}"
+            together, groups = grouped_runs(title, makers, settings.runs_per_job, model, snapshot.output, spec_key)
+            jobs += together
+            for maker, group in zip(makers, groups, strict=True):
+                run = mark(maker.make(model, snapshot.output, group), Stage.TRANSPORT, Category.GPU, spec_key)
+                name = maker.name.replace("md:", "diffusion:", 1)
+                analysis = DiffusionMaker(name, self.mobile.symbol, self.mobile.charge_e, settings.framework_failure)
                 diffusion = mark(analysis.make(run.output), Stage.TRANSPORT, Category.CPU, spec_key)
                 jobs += [run, diffusion]
                 diffusions.append(diffusion)
-        fit = ConductivityMaker(f"conductivity: {info.label}", self.mobile.symbol, self.mobile.charge_e, settings)
+        fit = ConductivityMaker(f"conductivity: {info.label}", self.mobile.symbol, settings)
         job = fit.make(model, [diffusion.output for diffusion in diffusions])
         return [*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec_key)]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from superionic.flows.montecarlo import montecarlo_cells
-from superionic.flows.production import transport_points
+from superionic.flows.production import planned_runs, transport_points
 from superionic.flows.stages import Stage
 from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
@@ -186,15 +186,17 @@ def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> 
 def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
     settings = spec.transport
     points = transport_points(spec)
-    chosen = [cell for cell in cells if cell.point in points]
-    lengths = [settings.length_ps(temperature)[0] for temperature in settings.temperatures_K]
-    steps = sum(lengths) * 1000 / settings.time_step_fs * settings.replicas
-    atoms = sum(_atoms(cell, min(cell.supercells, key=supercell_size)) for cell in chosen) * supercell_size(
-        settings.supercell
-    )
-    runs = len(chosen) * len(lengths) * settings.replicas
-    work = f"{runs} MD runs, {sum(lengths) * settings.replicas * len(chosen):g} ps in all"
-    return StagePlan(Stage.TRANSPORT, runs, work, _md_hours(spec, steps * atoms), "smallest cell; one CPU core")
+    chosen = [(cell, planned_runs(spec, cell)) for cell in cells if cell.point in points]
+    time_ps = sum(settings.length_ps(run.temperature_K)[0] for _, runs in chosen for run in runs)
+    atom_ps = sum(
+        settings.length_ps(run.temperature_K)[0] * _atoms(cell, min(cell.supercells, key=supercell_size))
+        for cell, runs in chosen
+        for run in runs
+    ) * supercell_size(settings.supercell)
+    n_runs = sum(len(runs) for _, runs in chosen)
+    work = f"{n_runs} MD runs, {time_ps:g} ps in all"
+    cost = _md_hours(spec, atom_ps * 1000 / settings.time_step_fs)
+    return StagePlan(Stage.TRANSPORT, n_runs, work, cost, "smallest cell; one CPU core")
 
 
 def _property_curve(

@@ -10,11 +10,14 @@ from jobflow import Flow, Maker
 from superionic.flows.dataset import CompositionJobs, label_category
 from superionic.flows.stages import Category, Stage, mark
 from superionic.labelling.jobs import LabelSetMaker
+from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cell
 from superionic.provenance import derived_seed
 from superionic.spec import CompositionPoint, ElectrolyteSpec
 from superionic.stability.jobs import GroundStateMaker, PhaseDiagramMaker
-from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, PathwayMaker, ProductionMDMaker
+from superionic.transport.group_jobs import MDGroupMaker
+from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, ProductionMDMaker
+from superionic.transport.pathway_jobs import PathwayMaker
 
 
 @dataclass
@@ -76,31 +79,114 @@ class ProductionFlowMaker(Maker):
         return [mark(job, Stage.STABILITY, label_category(spec), spec.key) for job in jobs]
 
     def conductivity(self, spec: ElectrolyteSpec, model: Any, cell: GridCell, state: Any) -> Flow:  # noqa: ANN401
-        """MD at every temperature and replica, its analysis, and the Arrhenius fit of one composition."""
+        """MD of every ordering, temperature and replica, its analysis, and the Arrhenius fit of one composition."""
         label, settings = cell.info.label, spec.transport
-        jobs: list[Any] = []
         diffusions: list[Any] = []
-        for temperature in settings.temperatures_K:
-            for replica in range(settings.replicas):
-                seed = derived_seed(spec.seed, "transport", label, temperature, replica)
-                maker = ProductionMDMaker(
-                    f"md: {label} {temperature:g} K", settings, temperature, replica, seed, self.device
-                )
-                run = mark(maker.make(model, state.output), Stage.TRANSPORT, Category.GPU, spec.key)
-                analysis = DiffusionMaker(
-                    f"diffusion: {label} {temperature:g} K", spec.mobile, spec.charges[spec.mobile]
-                )
-                diffusion = mark(analysis.make(run.output), Stage.TRANSPORT, Category.CPU, spec.key)
-                jobs += [run, diffusion]
-                diffusions.append(diffusion)
-                if self.pathways and replica == 0 and temperature == pathway_temperature(spec):
-                    path = PathwayMaker(f"pathways: {label} {temperature:g} K", spec.mobile)
-                    jobs.append(mark(path.make(run.output, cell.structure), Stage.TRANSPORT, Category.CPU, spec.key))
-        fit = ConductivityMaker(f"conductivity: {label}", spec.mobile, spec.charges[spec.mobile], settings)
+        plans = planned_runs(spec, cell)
+        makers = [
+            ProductionMDMaker(
+                f"md: {plan.title(label)}",
+                settings,
+                plan.temperature_K,
+                plan.replica,
+                plan.ordering,
+                plan.seed,
+                self.device,
+            )
+            for plan in plans
+        ]
+        jobs, groups = grouped_runs(label, makers, settings.runs_per_job, model, state.output, spec.key)
+        for plan, maker, group in zip(plans, makers, groups, strict=True):
+            title = plan.title(label)
+            run = mark(maker.make(model, state.output, group), Stage.TRANSPORT, Category.GPU, spec.key)
+            analysis = DiffusionMaker(
+                f"diffusion: {title}", spec.mobile, spec.charges[spec.mobile], settings.framework_failure
+            )
+            diffusion = mark(analysis.make(run.output), Stage.TRANSPORT, Category.CPU, spec.key)
+            jobs += [run, diffusion]
+            diffusions.append(diffusion)
+            if self.pathways and plan.first and plan.temperature_K == pathway_temperature(spec):
+                path = PathwayMaker(f"pathways: {title}", spec.mobile)
+                jobs.append(mark(path.make(run.output, cell.structure), Stage.TRANSPORT, Category.CPU, spec.key))
+        fit = ConductivityMaker(f"conductivity: {label}", spec.mobile, settings)
         job = fit.make(model, [diffusion.output for diffusion in diffusions])
         return Flow(
             [*jobs, mark(job, Stage.TRANSPORT, Category.CPU, spec.key)], output=job.output, name=f"transport: {label}"
         )
+
+
+def grouped_runs(
+    label: str,
+    makers: list[ProductionMDMaker],
+    runs_per_job: int,
+    model: Any,  # noqa: ANN401 (a document or jobflow's reference to one)
+    state: Any,  # noqa: ANN401
+    spec_key: str,
+) -> tuple[list[Any], list[Any]]:
+    """Jobs that advance runs side by side, and for each run the output of its group; None where each run is a job."""
+    if runs_per_job == 1:
+        return [], [None] * len(makers)
+    jobs: list[Any] = []
+    outputs: list[Any] = []
+    for start in range(0, len(makers), runs_per_job):
+        runs = makers[start : start + runs_per_job]
+        group = MDGroupMaker(f"md group {len(jobs)}: {label}", runs)
+        jobs.append(mark(group.make(model, state), Stage.TRANSPORT, Category.GPU, spec_key))
+        outputs += [jobs[-1].output] * len(runs)
+    return jobs, outputs
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One production run.
+
+    Attributes
+    ----------
+    temperature_K : float
+        Temperature, K.
+    ordering, replica : int
+        Rank of the ordering, and number of the replica.
+    seed : int
+        Seed of velocities and thermostat.
+    """
+
+    temperature_K: float
+    ordering: int
+    replica: int
+    seed: int
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first run at its temperature."""
+        return self.ordering == self.replica == 0
+
+    def title(self, label: str) -> str:
+        """Name of the run, for people."""
+        parts = [label, f"{self.temperature_K:g} K"]
+        parts += [f"ordering {self.ordering}"] if self.ordering else []
+        return " ".join([*parts, f"replica {self.replica}"] if self.replica else parts)
+
+
+def planned_runs(spec: ElectrolyteSpec, cell: GridCell) -> list[PlannedRun]:
+    """Production runs of one composition: every temperature, ordering and replica, each with its own seed."""
+    label, settings = cell.info.label, spec.transport
+    found = []
+    for temperature in settings.temperatures_K:
+        for ordering in range(transport_orderings(spec, cell)):
+            for replica in range(settings.replicas):
+                labels = [label, temperature, replica] + [f"ordering {ordering}"] * bool(ordering)
+                found.append(PlannedRun(temperature, ordering, replica, derived_seed(spec.seed, "transport", *labels)))
+    return found
+
+
+def transport_orderings(spec: ElectrolyteSpec, cell: GridCell) -> int:
+    """Orderings that are run for one composition: those asked for, or as many as it has."""
+    wanted = spec.transport.orderings
+    if wanted == 1:
+        return 1
+    merge = spec.orderings.merge_equal_orbits
+    # orderings of a smaller cell come back in its multiples, so the largest count bounds their number from below
+    return min(wanted, max(count_orderings(cell.structure, size, merge) for size in cell.supercells))
 
 
 def conductivity_outputs(production: Flow) -> list[Any]:

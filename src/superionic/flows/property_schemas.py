@@ -26,10 +26,10 @@ class PropertyConductivity(Document):
     conductivity_at_reference_95_S_per_cm: Interval | None = Field(description="95 % interval, S/cm")
     verdict: str = Field(description="verdict on the extrapolated number")
     verdict_reason: str = Field(description="why, in plain words")
-    temperatures_K: list[float] = Field(description="temperature of each run, K")
-    conductivities_S_per_cm: list[float] = Field(description="conductivity of each run, S/cm")
-    conductivities_std_S_per_cm: list[float] = Field(description="standard error of each, S/cm")
-    run_verdicts: list[str] = Field(description="verdict of each run, e.g. framework_unstable where the crystal melts")
+    temperatures_K: list[float] = Field(description="temperature of each point, K; its runs are combined")
+    conductivities_S_per_cm: list[float | None] = Field(description="conductivity of each, S/cm; None without a run")
+    conductivities_std_S_per_cm: list[float | None] = Field(description="standard error of each, S/cm")
+    run_verdicts: list[str] = Field(description="verdict of each, e.g. framework_unstable where the crystal melts")
 
 
 class PropertyPoint(Document):

@@ -23,6 +23,7 @@ from jobflow.managers.fireworks import JobFiretask
 from pymongo.errors import PyMongoError
 
 from superionic.database.configuration import PING_S
+from superionic.deadline import set_worker_end, time_left_s
 from superionic.launch.launchpad import (
     MAX_LOSSES,
     LossCause,
@@ -50,6 +51,7 @@ class WorkerEnd(StrEnum):
 
     FINISHED = "finished"
     TIMEOUT = "timeout"
+    IDLE = "idle"
     INTERRUPTED = "interrupted"
 
 
@@ -183,6 +185,7 @@ def work(
     *,
     categories: tuple[str, ...] = (),
     timeout_s: float | None = None,
+    idle_s: float | None = None,
     sleep_s: float = 0.5,
     parent: int | None = None,
 ) -> WorkerEnd:
@@ -202,7 +205,11 @@ def work(
     categories : tuple of str
         Run only jobs of these categories; empty for all.
     timeout_s : float, optional
-        Take no new job after this time, s. A running one is not stopped.
+        Take no new job after this time, s. A running one is not stopped, but production MD stops by itself then and
+        hands what is left to a new job. The same holds shortly before the end of the queue's job, where its variable
+        says when that is.
+    idle_s : float, optional
+        Stop when no job was ready for this time, s, so that an allocation is not held for nothing.
     sleep_s : float
         Pause between two looks at an empty queue, s.
     parent : int, optional
@@ -222,15 +229,19 @@ def work(
         threading.Thread(target=_stop_with_parent, args=(parent, ended), daemon=True).start()
     launch_dir.mkdir(parents=True, exist_ok=True)
     fworker = FWorker(worker_name(), list(categories) or "", job_query(campaign), worker_environment())
-    deadline = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+    set_worker_end(timeout_s)
+    last_job = time.monotonic()
     try:
         while not interrupts.requested:
-            if time.monotonic() > deadline:
+            if time_left_s() < 0:
                 return WorkerEnd.TIMEOUT
             if _run_next(pad, fworker, launch_dir.resolve()):
+                last_job = time.monotonic()
                 continue
             if campaign_is_finished(pad, campaign):
                 return WorkerEnd.FINISHED
+            if idle_s is not None and time.monotonic() - last_job > idle_s:
+                return WorkerEnd.IDLE
             time.sleep(sleep_s)
         return WorkerEnd.INTERRUPTED
     finally:

@@ -12,6 +12,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 INTERRUPTED_STATUS = 130
+IDLE_STATUS = 3
+"""Exit status of a worker that found no job for too long."""
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -21,6 +23,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--launch-dir", type=Path, required=True, help="folder for the folders of the jobs")
     parser.add_argument("--category", action="append", default=[], help="category of jobs; repeatable")
     parser.add_argument("--timeout", type=float, help="take no new job after this many seconds")
+    parser.add_argument("--idle", type=float, help="stop when no job was ready for this many seconds")
     parser.add_argument("--sleep", type=float, default=0.5, help="seconds between two looks at an empty queue")
     parser.add_argument("--home", type=Path, help="folder of the private server")
     parser.add_argument("--parent", type=int, help="stop when this process is gone")
@@ -28,7 +31,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Work until the campaign is finished; the exit status is 130 after an interruption.
+    """Work until the campaign is finished; the exit status is 130 after an interruption, 3 for want of jobs.
 
     Parameters
     ----------
@@ -49,10 +52,11 @@ def main(argv: list[str] | None = None) -> int:
             arguments.launch_dir,
             categories=tuple(arguments.category),
             timeout_s=arguments.timeout,
+            idle_s=arguments.idle,
             sleep_s=arguments.sleep,
             parent=arguments.parent,
         )
-    return INTERRUPTED_STATUS if end is WorkerEnd.INTERRUPTED else 0
+    return {WorkerEnd.INTERRUPTED: INTERRUPTED_STATUS, WorkerEnd.IDLE: IDLE_STATUS}.get(end, 0)
 
 
 if __name__ == "__main__":

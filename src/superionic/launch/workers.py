@@ -26,7 +26,7 @@ from superionic.errors import DatabaseError
 from superionic.launch.launchpad import campaign_is_finished, launchpad
 from superionic.launch.reconcile import RepairReport, repair
 from superionic.launch.status import CampaignStatus, campaign_status
-from superionic.launch.worker_main import INTERRUPTED_STATUS
+from superionic.launch.worker_main import IDLE_STATUS, INTERRUPTED_STATUS
 
 logger = logging.getLogger(__name__)
 
@@ -86,11 +86,12 @@ class Pace:
 
 @dataclass
 class _Slot:
-    """One place for a worker; its process is replaced if it dies."""
+    """One place for a worker; its process is replaced if it dies, but not if it left for want of jobs."""
 
     log: Path
     process: subprocess.Popen[bytes] | None = None
     n_starts: int = 0
+    idle: bool = False
 
 
 @dataclass
@@ -126,13 +127,15 @@ def worker_command(
     *,
     categories: Sequence[str] = (),
     timeout_s: float | None = None,
+    idle_s: float | None = None,
     sleep_s: float = 0.5,
     parent: int | None = None,
 ) -> list[str]:
     """Command line of a worker process; it holds no password. The parameters are those of :func:`run_workers`."""
     command = [sys.executable, "-m", "superionic.launch.worker_main", "--launchpad", str(choice.launchpad_file)]
     command += ["--launch-dir", str(launch_dir), "--sleep", str(sleep_s)]
-    options = {"--campaign": campaign, "--timeout": timeout_s, "--home": choice.home, "--parent": parent}
+    options: dict[str, str | float | Path | None] = {"--campaign": campaign, "--timeout": timeout_s, "--idle": idle_s}
+    options |= {"--home": choice.home, "--parent": parent}
     command += [word for name, value in options.items() if value is not None for word in (name, str(value))]
     return command + [word for category in categories for word in ("--category", category)]
 
@@ -167,20 +170,25 @@ class _Pool:
             if slot.process is None or slot.process.poll() is None:
                 continue
             _kill_group(slot.process.pid)
-            died += slot.process.returncode not in {0, INTERRUPTED_STATUS}
+            died += slot.process.returncode not in {0, INTERRUPTED_STATUS, IDLE_STATUS}
+            slot.idle = slot.process.returncode == IDLE_STATUS
             slot.process = None
         return died
 
     def refill(self) -> None:
         """Start a worker in each empty slot, as often as is allowed for replacements."""
         for slot in self.slots:
-            if slot.process is not None or (slot.n_starts and self.n_restarts >= self.max_restarts):
+            if slot.process is not None or slot.idle or (slot.n_starts and self.n_restarts >= self.max_restarts):
                 continue
             self.n_restarts += bool(slot.n_starts)
             self.start(slot)
 
     def running(self) -> list[subprocess.Popen[bytes]]:
         return [slot.process for slot in self.slots if slot.process is not None and slot.process.poll() is None]
+
+    def idle(self) -> bool:
+        """Whether all workers have left because no job was ready for them."""
+        return all(slot.idle for slot in self.slots)
 
     def exhausted(self) -> bool:
         """Whether no worker is left and none may be replaced; one that died since the last look may be."""
@@ -235,7 +243,7 @@ class _Run:
         if time.monotonic() > self.next_repair:
             self.repaired += repair(self.pad, self.campaign, lock_patience_s=3.0)
             self.next_repair = time.monotonic() + _REPAIR_EVERY_S
-        if self.finished():
+        if self.pool.idle() or self.finished():
             return False
         if time.monotonic() > self.deadline:
             return bool(self.pool.running())  # they leave when their jobs are done
@@ -290,6 +298,7 @@ def run_workers(
     stop_event: threading.Event | None = None,
     on_progress: Callable[[CampaignStatus], None] | None = None,
     timeout_s: float | None = None,
+    idle_s: float | None = None,
     max_restarts: int | None = None,
     pace: Pace | None = None,
 ) -> WorkersOutcome:
@@ -319,6 +328,8 @@ def run_workers(
         Called with the status at intervals and once at the end.
     timeout_s : float, optional
         Take no new jobs after this time, s.
+    idle_s : float, optional
+        A worker for which no job was ready for this time, s, ends and is not replaced.
     max_restarts : int, optional
         How many dead workers may be replaced; 3 per worker by default.
     pace : Pace, optional
@@ -336,6 +347,7 @@ def run_workers(
         launch_dir.resolve(),
         categories=categories,
         timeout_s=timeout_s,
+        idle_s=idle_s,
         sleep_s=pace.sleep_s,
         parent=os.getpid(),
     )

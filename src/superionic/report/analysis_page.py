@@ -13,17 +13,19 @@ from superionic.report.markup import Content, Html, details, join, table, tag, u
 from superionic.report.numbers import interval, significant, with_error
 from superionic.report.shell import grid, html_page, navigation, section, write_page
 from superionic.report.summary import NOTHING, verdict_badge
+from superionic.report.tables_transport import fits_table
 from superionic.transport.anisotropy import AXES, PLANES
-from superionic.transport.assemble import fitted_fields
-from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc
+from superionic.transport.arrhenius_assemble import RunGroup, fitted_fields, point_document, run_documents
+from superionic.transport.pathway_documents import pathway_document
+from superionic.transport.schemas import ConductivityDoc
+from superionic.transport.study import TemperatureFits
 from superionic.transport.verdicts import Verdict
 
 if TYPE_CHECKING:
     from superionic.report.theme import Chart
-    from superionic.transport.arrhenius import Arrhenius
     from superionic.transport.replicas import CombinedDiffusion
     from superionic.transport.result import Diffusion
-    from superionic.transport.study import AnalysedRun, Study
+    from superionic.transport.study import AnalysedRun, Study, TemperaturePoint
 
 Direction = tuple[float, float, float]
 
@@ -56,6 +58,8 @@ def write_analysis_page(study: Study, path: str | Path, directions: Sequence[Dir
     if len(study.points) > 1:
         parts.append(("arrhenius", "Arrhenius", _arrhenius(study)))
     parts += [(f"run{k}", _name(run), _run(run, str(k))) for k, run in enumerate(study.runs)]
+    if any(run.pathways is not None for run in study.runs):
+        parts.append(("pathways", "Pathways", _pathways(study)))
     header = tag(
         "header",
         tag("h1", title),
@@ -161,6 +165,17 @@ def _run(run: AnalysedRun, identity: str) -> Html:
     return join([badge, grid(charts), host, details("Framework, species by species", _host(run)), notes])
 
 
+def _pathways(study: Study) -> Html:
+    from superionic.report.tables_pathways import pathway_parts
+
+    docs = []
+    for run in study.runs:
+        if run.pathways is not None:
+            place = CompositionInfo(axes={}, label="", formula=run.formula)
+            docs.append(pathway_document(run.pathways).model_copy(update={"composition": place}))
+    return pathway_parts(docs)
+
+
 def _host(run: AnalysedRun) -> Html:
     found = run.diffusion.integrity if run.diffusion.cut is None else run.diffusion.cut.integrity
     header = [
@@ -178,7 +193,7 @@ def _host(run: AnalysedRun) -> Html:
             species.species,
             str(species.count),
             species.state.value.replace("_", " ") + ("" if species.judged else " (not judged)"),
-            f"{100 * species.fraction_displaced:.0f} %",
+            f"{species.n_displaced} ({100 * species.fraction_displaced:.0f} %)",
             f"{species.late_exponent:.2f}",
             f"{species.rms_displacement_A:.2f}",
             NOTHING if species.order != species.order else f"{100 * species.order:.0f} %",
@@ -192,27 +207,14 @@ def _host(run: AnalysedRun) -> Html:
 def _arrhenius(study: Study) -> Html:
     from superionic.report.figures_transport import arrhenius_chart
 
-    chart = arrhenius_chart([_conductivity_doc(study)])
+    doc = _conductivity_doc(study)
     why = unavailable(f"Arrhenius fit: {study.no_fit_reason}") if study.fit is None else None
-    return join([why, grid([chart]), None if study.fit is None else _fit_table(study)])
+    return join([why, grid([arrhenius_chart([doc])]), fits_table([doc])])
 
 
 def _conductivity_doc(study: Study) -> ConductivityDoc:
-    results = [point.result for point in study.points if point.result.diffusivity_cm2_per_s > 0.0]
-    points = [
-        ArrheniusPoint(
-            temperature_K=found.temperature_K,
-            diffusion_key="",
-            diffusivity_cm2_per_s=found.diffusivity_cm2_per_s,
-            diffusivity_std_cm2_per_s=found.diffusivity_std_cm2_per_s,
-            conductivity_S_per_cm=found.conductivity_S_per_cm,
-            conductivity_std_S_per_cm=found.conductivity_std_S_per_cm,
-            verdict=found.verdict.value,
-            used=found.verdict is Verdict.OK,
-            reason="" if found.verdict is Verdict.OK else found.verdict_reason,
-        )
-        for found in results
-    ]
+    fits = TemperatureFits(study.fit, study.unweighted, study.no_fit_reason, study.prediction)
+    points = [point_document(point.result, [""] * len(point.runs)) for point in study.points]
     first = study.runs[0]
     return ConductivityDoc(
         composition=CompositionInfo(axes={}, label="", formula=first.formula),
@@ -220,45 +222,13 @@ def _conductivity_doc(study: Study) -> ConductivityDoc:
         level_of_theory="",
         mobile=first.diffusion.mobile,
         points=points,
+        runs=[run for point in study.points for run in run_documents(_group(point))],
         reference_temperature_K=study.reference_temperature_K,
-        **fitted_fields(study.fit, study.reference_temperature_K, study.no_fit_reason, Verdict.TOO_FEW_HOPS.value),
+        **fitted_fields(fits, study.reference_temperature_K, Verdict.TOO_FEW_HOPS.value),
     )
 
 
-def _fit_table(study: Study) -> Html:
-    fits = [("weighted by the errors", study.fit), ("unweighted, as usual in the literature", study.unweighted)]
-    header = [
-        "Fit",
-        "Ea (eV)",
-        "95 % of Ea (eV)",
-        "D₀ (cm²/s)",
-        f"σ({study.reference_temperature_K:g} K) (S/cm)",
-        "95 %",
-        "points",
-    ]
-    rows = [[name, *_fit_cells(fit, study.reference_temperature_K)] for name, fit in fits if fit is not None]
-    return join([table(header, rows, numeric=range(1, 7)), tag("ul", *(tag("li", text) for text in _remarks(study)))])
-
-
-def _fit_cells(fit: Arrhenius, reference_K: float) -> list[Content]:
-    low, high = fit.activation_energy_interval95_eV
-    sigma = fit.conductivity_at(reference_K)
-    return [
-        with_error(fit.activation_energy_eV, fit.activation_energy_std_eV),
-        f"{low:.3f} to {high:.3f}",
-        significant(fit.prefactor_cm2_per_s),
-        significant(sigma.value),
-        interval(sigma.low, sigma.high),
-        str(len(fit.temperatures_K)),
-    ]
-
-
-def _remarks(study: Study) -> list[str]:
-    if study.fit is None:
-        return []
-    left_out = [f"left out: {point.temperature_K:g} K, {point.reason}" for point in study.fit.excluded]
-    bend, changes = study.fit.curvature, []
-    if bend is not None:
-        change = with_error(bend.energy_change_eV, bend.energy_change_std_eV)
-        changes = [f"curvature: the activation energy changes by {change} eV from hot to cold (p = {bend.p_value:.2g})"]
-    return [*study.fit.warnings, *changes, *left_out]
+def _group(point: TemperaturePoint) -> RunGroup:
+    runs = tuple(run.diffusion for run in point.runs)
+    cuts = tuple(None if run.cut is None else run.cut.at_ps for run in runs)
+    return RunGroup(("",) * len(runs), tuple((0, k) for k in range(len(runs))), cuts, runs, point.combined)

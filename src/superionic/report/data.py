@@ -22,7 +22,8 @@ from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc
 from superionic.training.active_schemas import ActiveLearningDoc
 from superionic.training.curve_schemas import LearningCurveDoc
 from superionic.training.schemas import DatasetDoc, ModelDoc
-from superionic.transport.schemas import ConductivityDoc, DiffusionDoc, PathwayDoc, TrajectoryDoc
+from superionic.transport.pathway_schemas import PathwayDoc
+from superionic.transport.schemas import ConductivityDoc, DiffusionDoc, TrajectoryDoc
 
 DocT = TypeVar("DocT", bound=BaseDoc)
 LOADED_FIELDS: dict[type[BaseDoc], list[str]] = {
@@ -264,7 +265,7 @@ def _composition(doc: BaseDoc) -> str:
 
 
 def _run_place(doc: TrajectoryDoc | DiffusionDoc) -> Hashable:
-    return _composition(doc), doc.temperature_K, doc.replica
+    return _composition(doc), doc.temperature_K, doc.ordering, doc.replica
 
 
 def _model_in_use(models: Sequence[ModelDoc], users: Iterable[Any]) -> ModelDoc | None:

@@ -15,7 +15,7 @@ from superionic.transport.anisotropy import AXES
 from superionic.transport.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from superionic.transport.integrity import FrameworkIntegrity
+    from superionic.transport.framework_state import FrameworkIntegrity
     from superionic.transport.result import Diffusion
 
 DRAWN_LAGS = 200
@@ -144,9 +144,9 @@ def framework_chart(found: FrameworkIntegrity, identity: str) -> Chart | None:
     figure.update_yaxes(**axis("displaced (%)", range=[-2, 102]), row=1, col=1)
     figure.update_yaxes(**axis("order left (%)", range=[-2, 112]), row=1, col=2)
     caption = (
-        "Left: host atoms further than half the nearest-neighbour distance from where they started (dotted: the limit "
-        "of 5 %). Right: structure factor at the strongest reflections of the start, relative to the start. "
-        "Dashed: onset."
+        "Left: host atoms further from where they started than half the way to their neighbours (dotted: 5 %; "
+        "in small hosts chance allows more). Right: structure factor at the strongest reflections of the start, "
+        "relative to the start. Dashed: onset."
     )
     return Chart(f"framework-{identity}", "Framework", caption, figure, PANEL_PX, columns=columns)
 

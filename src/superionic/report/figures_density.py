@@ -1,4 +1,4 @@
-"""Where the mobile ions are: projections and isosurfaces of their density."""
+"""Where the mobile ions are: their density seen along the axes of the cell, with sites and framework."""
 
 from __future__ import annotations
 
@@ -12,41 +12,28 @@ from plotly.subplots import make_subplots
 from scipy.ndimage import map_coordinates
 
 from superionic.report.markup import Html, formula, join
-from superionic.report.numbers import significant
-from superionic.report.theme import INK, SEQUENTIAL, Chart, axis, style
-from superionic.transport.schemas import PathwayDoc
+from superionic.report.theme import GREY, SEQUENTIAL, Chart, axis, colour, power_text, style, symbol, translucent
+from superionic.transport.pathway_schemas import LinkPart, PathwayDoc
+from superionic.transport.pathways.density import smoothed
 
-SURFACE_POINTS = 34
-PROJECTION_POINTS = 64
-ENCLOSED = (0.9, 0.5)
+Floats = NDArray[np.float64]
+PROJECTION_POINTS = 110
+DECADES = 3
+MARGIN = 0.03
+VIEWS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 EDGE = 1e-9
-CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
+MAX_LABELLED = 24
+LABEL_APART_A = 0.6
+LINK_WIDTH_PX = (0.8, 5.0)
 
 
-def density_charts(pathways: tuple[PathwayDoc, ...], max_surfaces: int = 2) -> list[Chart]:
-    """Projections of every ion density and isosurfaces of the first few.
-
-    Parameters
-    ----------
-    pathways : tuple of PathwayDoc
-        Densities; those whose grid was not loaded are left out.
-    max_surfaces : int
-        Largest number of isosurfaces: each costs about 1 MB and a WebGL context of the browser.
-
-    Returns
-    -------
-    list of Chart
-        Figures in the order of the documents.
-    """
-    charts = []
-    for index, doc in enumerate(doc for doc in pathways if doc.density_ions_per_A3):
-        charts.append(_projection(doc, index))
-        if index < max_surfaces:
-            charts.append(_surface(doc, index))
-    return charts
+def smooth_grid(doc: PathwayDoc) -> Floats:
+    """The density as sites and barriers were taken from it: smoothed with the kernel of the analysis."""
+    grid = np.asarray(doc.density_ions_per_A3, dtype=float).reshape(doc.grid_shape)
+    return smoothed(grid, np.array(doc.lattice_A), doc.smoothing_A)
 
 
-def enclosing_level(density: NDArray[np.float64], fraction: float) -> float:
+def enclosing_level(density: Floats, fraction: float) -> float:
     """Density above which ``fraction`` of all ions are found.
 
     Parameters
@@ -66,86 +53,230 @@ def enclosing_level(density: NDArray[np.float64], fraction: float) -> float:
     return float(ranked[min(int(np.searchsorted(total, fraction * total[-1])), ranked.size - 1)])
 
 
-def cartesian_grid(doc: PathwayDoc, points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The density on a rectangular grid around the (possibly oblique) cell; zero outside of the cell.
-
-    Parameters
-    ----------
-    doc : PathwayDoc
-        Density and lattice.
-    points : int
-        Grid points along the longest edge of the box.
-
-    Returns
-    -------
-    coordinates : numpy.ndarray
-        Cartesian coordinates, A, shape (3, nx, ny, nz).
-    values : numpy.ndarray
-        Density, ions/A^3, shape (nx, ny, nz).
-    """
-    lattice = np.array(doc.lattice_A)
-    corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T @ lattice
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    step = (high - low).max() / (points - 1)
-    edges = [np.arange(low[i], high[i] + step / 2, step) for i in range(3)]
-    coordinates = np.array(np.meshgrid(*edges, indexing="ij"))
-    fractional = np.einsum("ixyz,ij->jxyz", coordinates, np.linalg.inv(lattice))
-    shape = np.array(doc.grid_shape)
-    # voxel i covers [i, i + 1) / n, so its value belongs to its middle
-    index = fractional * shape[:, None, None, None] - 0.5
-    values = map_coordinates(_grid(doc), index, order=1, mode="grid-wrap")
-    inside = np.all((fractional >= -EDGE) & (fractional <= 1 + EDGE), axis=0)
-    return coordinates, np.where(inside, values, 0.0)
-
-
-def _grid(doc: PathwayDoc) -> NDArray[np.float64]:
-    return np.asarray(doc.density_ions_per_A3, dtype=float).reshape(doc.grid_shape)
-
-
-def _title(what: str, doc: PathwayDoc) -> Html:
+def place_title(what: str, doc: PathwayDoc) -> Html:
+    """Title of a figure: what it shows, of which ions, where and at which temperature."""
     place = formula(doc.composition.formula if doc.composition else "unnamed composition")
     return join([f"{what}: {doc.mobile} in ", place, f" at {doc.temperature_K:g} K"])
 
 
-def _projection(doc: PathwayDoc, index: int) -> Chart:
-    lengths = np.linalg.norm(np.array(doc.lattice_A), axis=1)
-    panels = [_coarse(_grid(doc).mean(axis=2)), _coarse(_grid(doc).mean(axis=1))]
-    top = max(float(panel.max()) for panel in panels)
-    figure = make_subplots(rows=1, cols=2, horizontal_spacing=0.2)
-    for column, (panel, second) in enumerate(zip(panels, (1, 2), strict=True), start=1):
-        heat = go.Heatmap(
-            z=panel.T.astype(np.float32),
-            x=(np.arange(panel.shape[0]) + 0.5) / panel.shape[0] * lengths[0],
-            y=(np.arange(panel.shape[1]) + 0.5) / panel.shape[1] * lengths[second],
-            zmin=0,
-            zmax=top,
-            colorscale=SEQUENTIAL,
-            showscale=column == 2,  # noqa: PLR2004 (one bar for both)
-            colorbar={"title": {"text": "ions Å⁻³", "side": "right"}, "thickness": 14, "len": 0.7},
-            hovertemplate="%{x:.2f} Å, %{y:.2f} Å: %{z:.3g} ions/Å³<extra></extra>",
+def kinds_of(doc: PathwayDoc) -> list[str]:
+    """Kinds of sites in the order of their colours: those of the host, then interstitials by number."""
+    labels = {site.label for site in doc.density_sites}
+    return sorted(labels, key=lambda label: (label[0] in "is", len(label), label))
+
+
+def link_widths(doc: PathwayDoc) -> list[float]:
+    """Line width of each link in pixels, by the logarithm of its jumps."""
+    jumps = [math.log1p(link.forward + link.backward) for link in doc.links]
+    top = max(jumps, default=1.0)
+    low, high = LINK_WIDTH_PX
+    return [low + (high - low) * value / top for value in jumps]
+
+
+def projection_chart(doc: PathwayDoc, index: int) -> Chart:
+    """The density along c, b and a, each in the true shape of its plane, with sites, links and framework."""
+    density, lattice = smooth_grid(doc), np.array(doc.lattice_A)
+    panels = [_panel(density, lattice, view) for view in VIEWS]
+    top = max(float(np.nanmax(values)) for _, _, values in panels)
+    figure = make_subplots(rows=1, cols=len(VIEWS), horizontal_spacing=0.07)
+    for column, (view, (x, y, values)) in enumerate(zip(VIEWS, panels, strict=True), start=1):
+        figure.add_trace(_heat(x, y, values, top, bar=column == len(VIEWS)), row=1, col=column)
+        for trace in _overlay(doc, lattice, view, legend=column == 1):
+            figure.add_trace(trace, row=1, col=column)
+        figure.update_xaxes(
+            **axis(f"along {'abc'[view[0]]} (Å)", range=_span(x), constrain="domain", showgrid=False), row=1, col=column
         )
-        figure.add_trace(heat, row=1, col=column)
-        title = f"along a (Å), mean over {'bc'[column % 2]}"
-        figure.update_xaxes(**axis(title, constrain="domain"), row=1, col=column)
-        ratio = {"scaleanchor": "x" if column == 1 else "x2", "constrain": "domain"}
-        figure.update_yaxes(**axis(f"along {'abc'[second]} (Å)", **ratio), row=1, col=column)
+        figure.update_yaxes(
+            **axis(
+                f"across, towards {'abc'[view[1]]} (Å)",
+                range=_span(y),
+                constrain="domain",
+                showgrid=False,
+                scaleanchor=f"x{column if column > 1 else ''}",
+            ),
+            row=1,
+            col=column,
+        )
     style(figure, margin={"l": 60, "r": 20, "t": 20, "b": 50})
     caption = (
-        "Density of the mobile ions, averaged along one lattice vector. Axes are distances along the lattice vectors, "
-        "drawn at right angles. " + _sites(doc)
+        "Number of ions per area of the plane, summed along c, b and a (left to right), logarithmic over "
+        f"{DECADES} decades; lighter is more. Crosses: mean framework. Coloured: sites by kind. Lines: jumps seen, "
+        f"wider for more. {_cell_words(doc)}"
     )
-    return Chart(f"density-{index}", _title("Ion density", doc), caption, figure, 360, columns=_columns(panels[0]))
+    title = place_title("Ion density along the axes", doc)
+    return Chart(f"density-{index}", title, caption, figure, 430, wide=True, columns=_columns(density))
 
 
-def _coarse(panel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Averages over blocks where the grid is finer than a figure can show."""
-    blocks = [math.ceil(size / PROJECTION_POINTS) for size in panel.shape]
-    trimmed = panel[: panel.shape[0] // blocks[0] * blocks[0], : panel.shape[1] // blocks[1] * blocks[1]]
-    tiles = trimmed.reshape(trimmed.shape[0] // blocks[0], blocks[0], -1, blocks[1])
-    return np.asarray(tiles.mean(axis=(1, 3)))
+def _cell_words(doc: PathwayDoc) -> str:
+    averaged = f"averaged over {doc.averaged_over}" if doc.averaged_over else "not averaged"
+    return f"One cell of the analysis, {averaged}; kernel of {doc.smoothing_A:g} Å on the density."
 
 
-def _columns(panel: NDArray[np.float64]) -> dict[str, Any]:
+def _plane(lattice: Floats, view: tuple[int, int, int]) -> Floats:
+    """The two lattice vectors of a view in its plane, rows, with the first along x; which way is up does not matter."""
+    first, second = lattice[view[0]], lattice[view[1]]
+    x = first / np.linalg.norm(first)
+    along = float(second @ x)
+    return np.array([[np.linalg.norm(first), 0.0], [along, np.linalg.norm(second - along * x)]])
+
+
+def _panel(density: Floats, lattice: Floats, view: tuple[int, int, int]) -> tuple[Floats, Floats, Floats]:
+    """Areal density on a rectangular grid over the parallelogram of a view; NaN outside of it."""
+    area = np.linalg.norm(np.cross(lattice[view[0]], lattice[view[1]]))
+    sums = density.mean(axis=view[2]) * abs(np.linalg.det(lattice)) / area
+    plane = _plane(lattice, view)
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ plane
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    step = (high - low).max() / PROJECTION_POINTS
+    x, y = (np.arange(low[k], high[k] + step, step) for k in range(2))
+    fractional = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1) @ np.linalg.inv(plane)
+    index = np.moveaxis(fractional, -1, 0) * np.array(sums.shape)[:, None, None] - 0.5
+    values = map_coordinates(sums, index, order=1, mode="grid-wrap")
+    inside = np.all((fractional >= -EDGE) & (fractional <= 1 + EDGE), axis=-1)
+    return x, y, np.where(inside, values, np.nan)
+
+
+def _heat(x: Floats, y: Floats, values: Floats, top: float, *, bar: bool) -> Any:  # noqa: ANN401 (plotly is untyped)
+    high = math.log10(top)
+    with np.errstate(divide="ignore"):
+        logs = np.log10(np.maximum(values, 10.0 ** (high - DECADES)))
+    ticks = list(range(math.ceil(high - DECADES), math.floor(high) + 1))
+    return go.Heatmap(
+        x=np.round(x, 3),
+        y=np.round(y, 3),
+        z=np.round(logs.T, 2).astype(np.float32),
+        zmin=high - DECADES,
+        zmax=high,
+        colorscale=SEQUENTIAL,
+        showscale=bar,
+        colorbar={
+            "title": {"text": "ions Å⁻²", "side": "right"},
+            "thickness": 14,
+            "len": 0.9,
+            "tickvals": ticks,
+            "ticktext": [power_text(10.0**tick) for tick in ticks],
+        },
+        hovertemplate="%{x:.2f} Å, %{y:.2f} Å: 10^%{z:.2f} ions/Å²<extra></extra>",
+    )
+
+
+def _span(values: Floats) -> list[float]:
+    pad = MARGIN * float(values[-1] - values[0])
+    return [float(values[0]) - pad, float(values[-1]) + pad]
+
+
+def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, legend: bool) -> list[Any]:
+    """Links, framework and sites over one panel."""
+    plane = _plane(lattice, view)
+    keep = list(view[:2])
+    traces = _link_traces(doc, plane, keep)
+    atoms = repeated([atom.fractional for atom in doc.framework])[0][:, keep] @ plane
+    names = [doc.framework[k].species for k in repeated([atom.fractional for atom in doc.framework])[1]]
+    cross = {"symbol": "x-thin", "size": 6, "line": {"color": "white", "width": 1.4}}
+    hover = "%{text}<extra>framework</extra>"
+    traces.append(
+        go.Scatter(
+            x=atoms[:, 0],
+            y=atoms[:, 1],
+            mode="markers",
+            marker=cross,
+            text=names,
+            hovertemplate=hover,
+            showlegend=False,
+        )
+    )
+    kinds = kinds_of(doc)
+    labelled = len(doc.density_sites) <= MAX_LABELLED
+    for k, kind in enumerate(kinds):
+        places = [site.fractional for site in doc.density_sites if site.label == kind]
+        points = repeated(places)[0][:, keep] @ plane
+        marker = {
+            "symbol": symbol(k),
+            "size": 10,
+            "color": colour(k),
+            "line": {"color": "white", "width": 1.5},
+        }
+        hover = f"%{{x:.2f}} Å, %{{y:.2f}} Å<extra>{kind}</extra>"
+        traces.append(
+            go.Scatter(
+                x=points[:, 0],
+                y=points[:, 1],
+                mode="markers+text" if labelled else "markers",
+                text=_texts(points, kind) if labelled else None,
+                textposition="top center" if k % 2 else "bottom center",
+                textfont={"color": "white", "size": 11},
+                marker=marker,
+                name=kind,
+                legendgroup=kind,
+                showlegend=legend,
+                hovertemplate=hover,
+            )
+        )
+    return traces
+
+
+def _texts(points: Floats, kind: str) -> list[str]:
+    """The label at the first of the points that lie on top of each other."""
+    texts: list[str] = []
+    for k, point in enumerate(points):
+        before = np.linalg.norm(points[:k] - point, axis=1) if k else np.array([np.inf])
+        texts.append("" if before.min() < LABEL_APART_A else kind)
+    return texts
+
+
+def repeated(fractional: list[tuple[float, float, float]]) -> tuple[Floats, list[int]]:
+    """Places in the cell, those on a face on the opposite face as well.
+
+    Parameters
+    ----------
+    fractional : list of (float, float, float)
+        Fractional coordinates.
+
+    Returns
+    -------
+    places : numpy.ndarray, (places, 3)
+        Fractional coordinates between -0.03 and 1.03.
+    numbers : list of int
+        Which of the given ones each is.
+    """
+    places, numbers = [], []
+    for k, one in enumerate(fractional):
+        home = np.array(one) % 1.0
+        choices = [[0, 1] if x < MARGIN else [0, -1] if x > 1 - MARGIN else [0] for x in home]
+        for shift in np.array(np.meshgrid(*choices)).reshape(3, -1).T:
+            places.append(home + shift)
+            numbers.append(k)
+    return np.array(places).reshape(-1, 3), numbers
+
+
+def segments(doc: PathwayDoc, link: LinkPart) -> list[tuple[Floats, Floats]]:
+    """A link from both of its ends, so that one that leaves the cell also comes in on the other side."""
+    start = np.array(doc.density_sites[link.start].fractional)
+    end = np.array(doc.density_sites[link.end].fractional) + link.image
+    home = np.floor(start)
+    found = [(start - home, end - home)]
+    away = np.floor(end)
+    if (away != home).any():
+        found.append((end - away, start - away))
+    return found
+
+
+def _link_traces(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
+    traces = []
+    for link, width in zip(doc.links, link_widths(doc), strict=True):
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for ends in segments(doc, link):
+            points = np.array(ends)[:, keep] @ plane
+            x += [*points[:, 0].round(3).tolist(), None]
+            y += [*points[:, 1].round(3).tolist(), None]
+        line = {"color": translucent("#ffffff", 0.75), "width": width}
+        traces.append(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False))
+    return traces
+
+
+def _columns(density: Floats) -> dict[str, Any]:
+    panel = density.mean(axis=2)
     first, second = np.indices(panel.shape)
     return {
         "index_a": first.ravel().tolist(),
@@ -154,47 +285,8 @@ def _columns(panel: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def _sites(doc: PathwayDoc) -> str:
-    sites = ", ".join(f"{site.label} {site.occupancy:.2f} (of {site.n_sites})" for site in doc.sites)
-    jumps = ", ".join(f"{kind.replace('->', ' → ')} {count}" for kind, count in sorted(doc.jumps.items()))
-    return (f"Mean occupancy: {sites}. " if sites else "") + (f"Jumps seen: {jumps}." if jumps else "")
-
-
-def _surface(doc: PathwayDoc, index: int) -> Chart:
-    coordinates, values = cartesian_grid(doc, SURFACE_POINTS)
-    levels = [enclosing_level(_grid(doc), fraction) for fraction in ENCLOSED]
-    x, y, z = (part.ravel().astype(np.float32) for part in coordinates)
-    surface = go.Isosurface(
-        x=x,
-        y=y,
-        z=z,
-        value=values.ravel().astype(np.float32),
-        isomin=levels[0],
-        isomax=levels[1],
-        surface={"count": 2},
-        opacity=0.45,
-        caps={"x_show": False, "y_show": False, "z_show": False},
-        colorscale=SEQUENTIAL,
-        showscale=False,
-        hoverinfo="skip",
-    )
-    figure = go.Figure([surface, _cell_edges(np.array(doc.lattice_A))])
-    scene_axis = {"showbackground": False, "gridcolor": "#e6e8eb", "zeroline": False, "nticks": 5}
-    titles = {f"{name}axis": scene_axis | {"title": {"text": f"{name} (Å)"}} for name in "xyz"}
-    style(
-        figure,
-        scene=titles | {"aspectmode": "data", "camera": CAMERA},
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        showlegend=False,
-    )
-    caption = (
-        f"Isosurfaces that enclose {100 * ENCLOSED[1]:g} % ({significant(levels[1])} ions/Å³) and "
-        f"{100 * ENCLOSED[0]:g} % ({significant(levels[0])} ions/Å³) of the mobile ions; box: the supercell."
-    )
-    return Chart(f"surface-{index}", _title("Ion density isosurface", doc), caption, figure, 360)
-
-
-def _cell_edges(lattice: NDArray[np.float64]) -> Any:  # noqa: ANN401 (plotly is untyped)
+def cell_edges(lattice: Floats) -> Any:  # noqa: ANN401 (plotly is untyped)
+    """The twelve edges of a cell as one trace."""
     path: list[Any] = []
     for direction in range(3):
         others = [vector for i, vector in enumerate(lattice) if i != direction]
@@ -203,5 +295,5 @@ def _cell_edges(lattice: NDArray[np.float64]) -> Any:  # noqa: ANN401 (plotly is
                 start = first * others[0] + second * others[1]
                 path += [start, start + lattice[direction], np.full(3, np.nan)]
     x, y, z = np.array(path).T
-    line = {"color": INK, "width": 2}
-    return go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip")
+    line = {"color": GREY, "width": 2}
+    return go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip", showlegend=False)

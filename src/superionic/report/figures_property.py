@@ -113,7 +113,7 @@ def _hottest(doc: PropertyCurveDoc) -> list[tuple[str, int, float, str]]:
         for item in point.conductivities:
             if item.temperatures_K:
                 hottest = max(range(len(item.temperatures_K)), key=item.temperatures_K.__getitem__)
-                sigma, verdict = item.conductivities_S_per_cm[hottest], item.run_verdicts[hottest]
+                sigma, verdict = item.conductivities_S_per_cm[hottest] or 0.0, item.run_verdicts[hottest]
                 found.append((item.composition.label, point.n_train, sigma, verdict))
     return found
 

@@ -1,4 +1,4 @@
-"""Figures of the transport stage: Arrhenius plot, mean square displacements, ion densities."""
+"""The Arrhenius plot: combined points, the single runs behind them, fits with their bands."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ from superionic.report.theme import (
     translucent,
     verdict_words,
 )
-from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc, DiffusionDoc
+from superionic.transport.schemas import ArrheniusPoint, ArrheniusRun, ConductivityDoc
 from superionic.units import BOLTZMANN_EV_PER_K
 
 TICK_TEMPERATURES_K = (300, 350, 400, 500, 600, 800, 1000, 1400, 2000)
 REFERENCE_SYMBOL = "diamond-open"
 MAX_NAMED_REFERENCES = 4
-FEW_PANELS = 4
-MAX_LAGS = 200
 LINE_POINTS = 30
 MAX_DECADES = 14
+FAINT = 0.4
+"""Opacity of the single runs behind a combined point."""
+BESIDE = 0.02
+"""How far they stand from it, in widths of the panel."""
 
 
 def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
@@ -48,7 +50,7 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
     Chart or None
         None if no run gave a conductivity above zero.
     """
-    shown = [doc for doc in conductivities if any(p.conductivity_S_per_cm > 0 for p in doc.points)]
+    shown = [doc for doc in conductivities if _values(doc)]
     if not shown:
         return None
     extrapolated = [doc for doc in shown if doc.conductivity_at_reference_S_per_cm]
@@ -58,10 +60,15 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
         _fill_panel(figure, shown, 2, with_reference=True)
     style(figure, legend={"y": 1.16})
     caption = (
-        "Nernst-Einstein conductivity of each production run (error bars: one standard error) with its Arrhenius fit: "
-        "solid inside the simulated temperatures, shaded its 68 % band. Grey hollow points carry a verdict other than "
-        "ok and are named in the legend."
+        "Nernst-Einstein conductivity (error bars: one standard error) with its Arrhenius fit: solid inside the "
+        "simulated temperatures, shaded its 68 % band. Grey hollow points carry a verdict other than ok and are named "
+        "in the legend."
     )
+    if any(_single_runs(doc) for doc in shown):
+        caption += (
+            " Several runs at one temperature are combined into one point; the small faint marks beside it are the "
+            "runs, a cross one that was left out."
+        )
     if extrapolated:
         caption += (
             " Left: the simulated temperatures. Right: the same with the extrapolation (dashed) to the reference "
@@ -76,8 +83,12 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
 def _fill_panel(figure: Any, docs: Sequence[ConductivityDoc], column: int, *, with_reference: bool) -> None:  # noqa: ANN401
     """Draw one panel; names enter the legend from the first panel, references from the second."""
     panel = make_subplots(rows=1, cols=1)
+    temperatures = [point.temperature_K for doc in docs for point in doc.points]
+    temperatures += [doc.reference_temperature_K for doc in docs] * with_reference
+    width = 1000 / min(temperatures) - 1000 / max(temperatures)
     for index, doc in enumerate(docs):
         _add_fit(panel, doc, index, extrapolate=with_reference)
+        _add_single_runs(panel, doc, index, BESIDE * width)
         _add_points(panel, doc, index, in_legend=not with_reference)
         if with_reference:
             _add_reference(panel, doc, index)
@@ -85,9 +96,6 @@ def _fill_panel(figure: Any, docs: Sequence[ConductivityDoc], column: int, *, wi
         _share_reference_names(panel)
     for trace in panel.data:
         figure.add_trace(trace, row=1, col=column)
-    temperatures = [point.temperature_K for doc in docs for point in doc.points]
-    temperatures += [doc.reference_temperature_K for doc in docs] * with_reference
-    width = 1000 / min(temperatures) - 1000 / max(temperatures)
     edge = 0.04 * width + 0.01
     x_range = [1000 / max(temperatures) - edge, 1000 / min(temperatures) + edge]
     figure.update_xaxes(**axis("1000 / T (K⁻¹)", range=x_range, mirror=False), row=1, col=column)
@@ -151,7 +159,7 @@ def _extrapolation(doc: ConductivityDoc, coldest_K: float) -> list[tuple[float, 
 def _add_points(figure: Any, doc: ConductivityDoc, index: int, *, in_legend: bool) -> None:  # noqa: ANN401
     groups: dict[str, list[ArrheniusPoint]] = {}
     for point in doc.points:
-        if point.conductivity_S_per_cm > 0:
+        if _sigma(point) > 0:
             groups.setdefault(point.verdict, []).append(point)
     for verdict, points in sorted(groups.items(), key=lambda item: item[0] != "ok"):
         good = verdict == "ok"
@@ -177,12 +185,60 @@ def _add_points(figure: Any, doc: ConductivityDoc, index: int, *, in_legend: boo
         )
 
 
+def _sigma(item: ArrheniusPoint | ArrheniusRun) -> float:
+    """Conductivity, S/cm; 0 where there is none."""
+    return item.conductivity_S_per_cm or 0.0
+
+
+def _values(doc: ConductivityDoc) -> list[float]:
+    """Conductivities above zero that can be drawn, S/cm."""
+    return [sigma for sigma in (*map(_sigma, doc.points), *map(_sigma, _single_runs(doc))) if sigma > 0]
+
+
+def _single_runs(doc: ConductivityDoc) -> list[ArrheniusRun]:
+    """Runs that stand behind a point of several."""
+    several = {point.temperature_K for point in doc.points if point.n_runs > 1}
+    return [run for run in doc.runs if run.temperature_K in several and _sigma(run) > 0]
+
+
+def _add_single_runs(figure: Any, doc: ConductivityDoc, index: int, shift: float) -> None:  # noqa: ANN401
+    """Small marks beside the combined points, so that these do not hide them."""
+    for used in (True, False):
+        runs = [run for run in _single_runs(doc) if run.used is used]
+        if not runs:
+            continue
+        shade = colour(index) if used else GREY
+        figure.add_trace(
+            go.Scatter(
+                x=[1000 / run.temperature_K + shift for run in runs],
+                y=[_sigma(run) for run in runs],
+                mode="markers",
+                opacity=FAINT if used else 1.0,
+                showlegend=False,
+                marker={"symbol": "circle" if used else "x-thin-open", "size": 6, "color": shade},
+                text=[_run_text(doc, run) for run in runs],
+                hovertemplate="%{text}<extra></extra>",
+            )
+        )
+
+
+def _run_text(doc: ConductivityDoc, run: ArrheniusRun) -> str:
+    lines = [
+        f"{_name(doc)} at {run.temperature_K:g} K: ordering {run.ordering}, replica {run.replica}",
+        f"σ = {with_error(run.conductivity_S_per_cm, run.conductivity_std_S_per_cm)} S/cm",
+        f"verdict: {verdict_words(run.verdict)}, {run.n_hops} hops",
+    ]
+    lines += [f"cut at {run.cut_at_ps:.4g} ps: the framework broke"] if run.cut_at_ps is not None else []
+    return "<br>".join([*lines, *([] if run.used else [f"left out: {escape(run.reason)}"])])
+
+
 def _error_bars(points: Sequence[ArrheniusPoint], shade: str) -> dict[str, Any]:
+    errors = [p.conductivity_std_S_per_cm or 0.0 for p in points]
     return {
         "type": "data",
-        "array": [p.conductivity_std_S_per_cm for p in points],
+        "array": errors,
         # on a log axis a bar that reaches zero would be dropped: it ends far below the axis instead
-        "arrayminus": [min(p.conductivity_std_S_per_cm, 0.999999 * p.conductivity_S_per_cm) for p in points],
+        "arrayminus": [min(error, 0.999999 * _sigma(p)) for error, p in zip(errors, points, strict=True)],
         "color": shade,
         "thickness": 1.4,
         "width": 4,
@@ -221,8 +277,9 @@ def _point_text(doc: ConductivityDoc, point: ArrheniusPoint) -> str:
         f"D = {with_error(point.diffusivity_cm2_per_s, point.diffusivity_std_cm2_per_s)} cm²/s",
         f"verdict: {verdict_words(point.verdict)}",
     ]
-    if not point.used:
-        lines.append(f"not in the fit: {escape(point.reason) or 'no reason given'}")
+    if point.n_runs > 1:
+        lines.append(f"{point.n_used} of {point.n_runs} runs")
+    lines.append(escape(point.reason) if point.used else f"not in the fit: {escape(point.reason)}")
     return "<br>".join(lines)
 
 
@@ -243,8 +300,8 @@ def _shown_conductivities(docs: Sequence[ConductivityDoc], *, with_reference: bo
     """Values that the axis must hold: the points and the useful part of their errors."""
     values: list[float] = []
     for doc in docs:
-        values += [p.conductivity_S_per_cm for p in doc.points]
-        values += [p.conductivity_S_per_cm + p.conductivity_std_S_per_cm for p in doc.points]
+        values += _values(doc)
+        values += [_sigma(p) + (p.conductivity_std_S_per_cm or 0.0) for p in doc.points]
         values += doc.fit_conductivity_S_per_cm
         bounds = doc.conductivity_at_reference_95_S_per_cm
         if with_reference:
@@ -257,113 +314,35 @@ def _shown_conductivities(docs: Sequence[ConductivityDoc], *, with_reference: bo
 
 
 def _arrhenius_columns(docs: Sequence[ConductivityDoc]) -> dict[str, list[Any]]:
-    rows = [(doc, point) for doc in docs for point in doc.points]
-    return {
-        "formula": [doc.composition.formula if doc.composition else "" for doc, _ in rows],
-        "temperature_K": [p.temperature_K for _, p in rows],
-        "conductivity_S_per_cm": [p.conductivity_S_per_cm for _, p in rows],
-        "conductivity_std_S_per_cm": [p.conductivity_std_S_per_cm for _, p in rows],
-        "diffusivity_cm2_per_s": [p.diffusivity_cm2_per_s for _, p in rows],
-        "diffusivity_std_cm2_per_s": [p.diffusivity_std_cm2_per_s for _, p in rows],
-        "verdict": [p.verdict for _, p in rows],
-        "used_in_fit": [p.used for _, p in rows],
-        "diffusion_key": [p.diffusion_key for _, p in rows],
-    }
-
-
-def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
-    """Mean square displacement of the mobile ions and the host against lag time, one panel per composition.
-
-    Returns
-    -------
-    Chart or None
-        None without runs.
-    """
-    groups: dict[str, list[DiffusionDoc]] = {}
-    for doc in sorted(diffusions, key=lambda d: (d.temperature_K, d.replica)):
-        groups.setdefault(doc.composition.formula if doc.composition else "", []).append(doc)
-    if not groups:
-        return None
-    few = len(groups) <= FEW_PANELS
-    n_columns, panel_height = (min(2, len(groups)), 360) if few else (3, 290)
-    n_rows = math.ceil(len(groups) / n_columns)
-    figure = make_subplots(
-        rows=n_rows,
-        cols=n_columns,
-        subplot_titles=[label(name) for name in groups],
-        horizontal_spacing=0.1,
-        vertical_spacing=(0.22 if few else 0.3) / n_rows,
+    """Points with their runs combined, and the single runs of those that have several."""
+    rows: list[tuple[Any, ...]] = []
+    for doc in docs:
+        formula = doc.composition.formula if doc.composition else ""
+        for p in doc.points:
+            keys = " ".join(p.diffusion_keys)
+            rows.append((formula, f"{p.n_used} of {p.n_runs}", *_numbers(p), p.used, keys))
+        rows += [(formula, "single", *_numbers(run), run.used, run.diffusion_key) for run in _single_runs(doc)]
+    names = (
+        "formula",
+        "runs",
+        "temperature_K",
+        "conductivity_S_per_cm",
+        "conductivity_std_S_per_cm",
+        "diffusivity_cm2_per_s",
+        "diffusivity_std_cm2_per_s",
+        "verdict",
+        "used",
+        "diffusion_keys",
     )
-    temperatures = sorted({doc.temperature_K for doc in diffusions})
-    seen: set[str] = set()
-    for index, docs in enumerate(groups.values()):
-        row, column = divmod(index, n_columns)
-        for doc in docs:
-            _add_msd(figure, doc, temperatures.index(doc.temperature_K), (row + 1, column + 1), seen)
-    style(figure, margin={"l": 60, "r": 20, "t": 40, "b": 50}, legend={"y": 1 + 45 / (panel_height * n_rows)})
-    figure.update_xaxes(**log_axis("lag time (ps)", (t for doc in diffusions for t in doc.msd_time_ps)))
-    # one scale for all panels, so that compositions can be compared by eye
-    both = (m for doc in diffusions for m in (*doc.msd_tracer_A2, *doc.msd_host_A2))
-    figure.update_yaxes(**log_axis("MSD (Å²)", both))
-    caption = (
-        "Mean square displacement against lag time: solid the mobile ions (thick: the window of the fit), dotted the "
-        "host. A slope of 1 on these axes is diffusion. Runs whose verdict is not ok are grey."
+    return {name: [row[k] for row in rows] for k, name in enumerate(names)}
+
+
+def _numbers(item: ArrheniusPoint | ArrheniusRun) -> tuple[Any, ...]:
+    return (
+        item.temperature_K,
+        item.conductivity_S_per_cm,
+        item.conductivity_std_S_per_cm,
+        item.diffusivity_cm2_per_s,
+        item.diffusivity_std_cm2_per_s,
+        item.verdict,
     )
-    height = panel_height * n_rows + 60
-    return Chart(
-        "msd", "Mean square displacement", caption, figure, height, wide=True, columns=_msd_columns(diffusions)
-    )
-
-
-def _add_msd(figure: Any, doc: DiffusionDoc, index: int, cell: tuple[int, int], seen: set[str]) -> None:  # noqa: ANN401
-    good = doc.verdict == "ok"
-    shade = colour(index) if good else GREY
-    name = f"{doc.temperature_K:g} K" + ("" if good else f": {verdict_words(doc.verdict)}")
-    shared = {
-        "mode": "lines",
-        "legendgroup": name,
-        "hovertemplate": "%{x:.3g} ps, %{y:.3g} Å²<extra>" + name + "</extra>",
-    }
-    lags = _drawn_lags(doc)
-    pairs = [(t, m) for t, m, _ in lags if m > 0]
-    host = [(t, m) for t, _, m in lags if m > 0]
-    low, high = doc.fit_window_ps or (math.inf, -math.inf)
-    window = [(t, m) for t, m in pairs if low <= t <= high]
-    lines: list[tuple[list[tuple[float, float]], dict[str, Any]]] = [
-        (pairs, {"color": shade, "width": 1.5, "dash": "solid" if good else "dash"}),
-        (window, {"color": shade, "width": 4}),
-        (host, {"color": shade, "width": 1.2, "dash": "dot"}),
-    ]
-    for position, (points, line) in enumerate(lines):
-        trace = go.Scatter(
-            x=[t for t, _ in points],
-            y=[m for _, m in points],
-            line=line,
-            name=name,
-            showlegend=position == 0 and name not in seen,
-            **shared,
-        )
-        figure.add_trace(trace, row=cell[0], col=cell[1])
-    seen.add(name)
-
-
-def _drawn_lags(doc: DiffusionDoc) -> list[tuple[float, float, float]]:
-    """Lag time and both displacements, thinned to equal steps on a logarithmic axis."""
-    rows = list(zip(doc.msd_time_ps, doc.msd_tracer_A2, doc.msd_host_A2, strict=True))
-    rows = [row for row in rows if row[0] > 0]
-    if len(rows) <= MAX_LAGS:
-        return rows
-    return [rows[i] for i in sorted({round(len(rows) ** (k / (MAX_LAGS - 1))) - 1 for k in range(MAX_LAGS)})]
-
-
-def _msd_columns(diffusions: Sequence[DiffusionDoc]) -> dict[str, list[Any]]:
-    rows = [(doc, *values) for doc in diffusions for values in _drawn_lags(doc)]
-    return {
-        "formula": [row[0].composition.formula if row[0].composition else "" for row in rows],
-        "temperature_K": [row[0].temperature_K for row in rows],
-        "replica": [row[0].replica for row in rows],
-        "verdict": [row[0].verdict for row in rows],
-        "lag_time_ps": [row[1] for row in rows],
-        "msd_mobile_A2": [row[2] for row in rows],
-        "msd_host_A2": [row[3] for row in rows],
-    }

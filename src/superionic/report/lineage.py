@@ -31,6 +31,7 @@ KIND_WORDS = {
     "ActiveRoundDoc": "rounds of labels",
     "ActiveLearningDoc": "rounds of labels together",
     "GroundStateDoc": "ground states",
+    "MDGroupDoc": "MD groups",
     "TrajectoryDoc": "trajectories",
     "DiffusionDoc": "diffusivities",
     "unknown": "not in this campaign's records",
@@ -71,7 +72,8 @@ def _transport(data: CampaignData) -> Iterable[Quantity]:
         name = formula(item.formula)
         for point in doc.points:
             what = join([f"σ({point.temperature_K:g} K) of ", name, " (S/cm)"])
-            yield Quantity(what, sigma_text(point), point.diffusion_key)
+            source = point.diffusion_keys[0] if len(point.diffusion_keys) == 1 else doc.key
+            yield Quantity(what, sigma_text(point), source)
         what = join([Html("E<sub>a</sub> of "), name, " (eV)"])
         yield Quantity(what, energy_text(doc), doc.key)
         what = join([f"σ({doc.reference_temperature_K:g} K) of ", name, " (S/cm)"])

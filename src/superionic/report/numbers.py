@@ -11,8 +11,8 @@ ROUNDS_UP = 1.0 / 0.95
 SECONDS_PER_MINUTE, SECONDS_PER_HOUR, SECONDS_PER_DAY = 60.0, 3600.0, 86400.0
 
 
-def with_error(value: float, error: float | None) -> str:
-    """Value and standard error, rounded to the digits that the error supports.
+def with_error(value: float | None, error: float | None) -> str:
+    """Value and standard error, rounded to the digits that the error supports; a dash for no value.
 
     The error keeps one significant digit, two if it starts with 1; the value has the same last digit.
 
@@ -23,6 +23,8 @@ def with_error(value: float, error: float | None) -> str:
     >>> with_error(1.234e-5, 3.1e-6)
     '(1.2 ± 0.3)×10⁻⁵'
     """
+    if value is None:
+        return "–"
     if error is None or not math.isfinite(value):
         return significant(value)
     if not math.isfinite(error) or error <= 0:

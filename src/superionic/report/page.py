@@ -116,18 +116,25 @@ def _stability(data: CampaignData) -> Html:
 def _transport(data: CampaignData) -> Html:
     if not data.diffusions and not data.conductivities:
         return unavailable("no production run was analysed; see the failures and the timeline")
-    from superionic.report.figures_density import density_charts
-    from superionic.report.figures_transport import arrhenius_chart, msd_chart
+    from superionic.report import tables_transport
+    from superionic.report.figures_msd import msd_chart
+    from superionic.report.figures_transport import arrhenius_chart
+    from superionic.report.tables_pathways import pathway_parts
 
     arrhenius = arrhenius_chart(data.conductivities)
-    densities = density_charts(data.pathways)
-    reason = "no ion density was computed (transport.pathway_temperature_K, or its run is missing)"
+    fits = tables_transport.fits_table(data.conductivities)
+    directions = tables_transport.directions_table(data.conductivities)
+    speed = tables_transport.md_table(data.trajectories)
+    reason = "none were computed (transport.pathway_temperature_K, or its run is missing)"
     return join(
         [
             None if arrhenius else unavailable("Arrhenius plot: no run gave a conductivity above zero"),
-            grid([arrhenius, msd_chart(data.diffusions), *densities]),
-            None if densities else unavailable(f"ion density: {reason}"),
-            details(f"All {len(data.diffusions)} runs", tables.runs_table(data.diffusions), open_=True),
+            grid([arrhenius, msd_chart(data.diffusions)]),
+            pathway_parts(data.pathways) if data.pathways else unavailable(f"pathways: {reason}"),
+            details("Arrhenius fits", fits, open_=True) if fits else None,
+            details("Diffusivities along the axes and in the planes (cm²/s)", directions) if directions else None,
+            details(f"All {len(data.diffusions)} runs", tables_transport.runs_table(data.diffusions), open_=True),
+            details("Speed and cost of the MD", speed) if speed else None,
         ]
     )
 

@@ -29,6 +29,7 @@ STAGE_OF_KIND = {
     "GroundStateDoc": "stability",
     "PhaseDiagramDoc": "stability",
     "MonteCarloSnapshotDoc": "transport",
+    "MDGroupDoc": "transport",
     "TrajectoryDoc": "transport",
     "DiffusionDoc": "transport",
     "ConductivityDoc": "transport",

@@ -130,12 +130,13 @@ def _sigma_cells(item: CompositionSummary, temperatures: Sequence[float] | None)
 
 
 def sigma_text(point: ArrheniusPoint) -> Html:
-    """Conductivity of one run in S/cm; where the verdict is not ok, the bound or a mark."""
+    """Conductivity at one temperature in S/cm; where the verdict is not ok, the bound or a mark."""
     text = with_error(point.conductivity_S_per_cm, point.conductivity_std_S_per_cm)
     if point.verdict == "ok":
-        return tag("span", text)
-    if point.verdict in BOUNDED:
-        text = f"< {significant(point.conductivity_S_per_cm + point.conductivity_std_S_per_cm, 1)}"
+        return tag("span", text, title=point.reason or None)
+    sigma, error = point.conductivity_S_per_cm, point.conductivity_std_S_per_cm
+    if point.verdict in BOUNDED and sigma is not None and error is not None:
+        text = f"< {significant(sigma + error, 1)}"
     reason = point.reason or verdict_words(point.verdict)
     badge = tag("span", verdict_badge(point.verdict, reason), class_="stack")
     return tag("span", text, badge, class_="doubtful")

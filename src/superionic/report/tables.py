@@ -1,4 +1,4 @@
-"""Tables of the report besides the summary: runs, hyper-parameters, data, failures."""
+"""Tables of the report besides the summary: Monte Carlo, hyper-parameters, data, failures."""
 
 from __future__ import annotations
 
@@ -10,50 +10,17 @@ from typing import Any
 from superionic.builders.models import find_errors
 from superionic.labelling.schemas import LabelSetDoc
 from superionic.report.data import CampaignData, is_of_frames
-from superionic.report.markup import Content, Html, formula, join, table, tag
-from superionic.report.numbers import duration, grouped, plural, rmse, significant, with_error
+from superionic.report.markup import Content, Html, formula, table, tag
+from superionic.report.numbers import duration, grouped, plural, rmse
 from superionic.report.records import STAGES, FailureRecord, JobRecord, stage_order
 from superionic.report.summary import NOTHING, compositions, verdict_badge
 from superionic.sampling.montecarlo_schemas import MonteCarloDoc
 from superionic.training.active_schemas import ActiveLearningDoc
 from superionic.training.schemas import ModelDoc
-from superionic.transport.schemas import DiffusionDoc
 
 MAX_EXAMPLES = 3
 # names under which a hyper-parameter appears on the two sides
 SAME_PARAMETER = {"learning_rates": "learning_rate", "weight_decays": "weight_decay"}
-
-
-def runs_table(diffusions: tuple[DiffusionDoc, ...]) -> Html:
-    """Every production run with its numbers, verdict and reason."""
-    header = ["Composition", "T (K)", "replica", "analysed (ps)", "D (cm²/s)", "σ (S/cm)", "Haven ratio", "hops"]
-    ordered = sorted(diffusions, key=lambda d: (_formula(d), d.temperature_K, d.replica))
-    rows = [
-        [
-            formula(_formula(doc)),
-            f"{doc.temperature_K:g}",
-            str(doc.replica),
-            f"{doc.analysed_ps:.4g}",
-            _diffusivity(doc),
-            with_error(doc.conductivity_S_per_cm, doc.conductivity_std_S_per_cm),
-            NOTHING if doc.haven_ratio is None else with_error(doc.haven_ratio, doc.haven_ratio_std),
-            f"{doc.n_hops:.0f}",
-            verdict_badge(doc.verdict),
-            tag("small", doc.verdict_reason),
-        ]
-        for doc in ordered
-    ]
-    return table([*header, "verdict", "why"], rows, numeric=range(1, 8))
-
-
-def _formula(doc: DiffusionDoc) -> str:
-    return doc.composition.formula if doc.composition else ""
-
-
-def _diffusivity(doc: DiffusionDoc) -> Content:
-    text = with_error(doc.diffusivity_cm2_per_s, doc.diffusivity_std_cm2_per_s)
-    bound = doc.upper_bound_cm2_per_s
-    return text if bound is None else join([text, tag("small", f"below {significant(bound)} (95 %)")])
 
 
 def monte_carlo_table(documents: tuple[MonteCarloDoc, ...]) -> Html:

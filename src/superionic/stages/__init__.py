@@ -29,10 +29,12 @@ from superionic.stages.labelling import (
     VaspSettings,
 )
 from superionic.stages.production import (
+    FrameworkFailure,
     MonteCarloEnergy,
     MonteCarloSettings,
     StabilitySettings,
     TransportSettings,
+    check_orderings,
 )
 from superionic.stages.training import (
     E0Source,
@@ -52,6 +54,7 @@ __all__ = [
     "Cp2kSettings",
     "Decorations",
     "E0Source",
+    "FrameworkFailure",
     "IncarValue",
     "KeepFiles",
     "LabelEngine",
@@ -77,5 +80,6 @@ __all__ = [
     "TransportSettings",
     "UncertaintyMeasure",
     "VaspSettings",
+    "check_orderings",
     "check_rounds",
 ]

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from superionic.stages.base import RelaxSettings, StageSettings, Thermostat
+from superionic.stages.dataset import OrderingSettings, ScreeningSettings
 
 
 class StabilitySettings(StageSettings):
@@ -14,6 +15,21 @@ class StabilitySettings(StageSettings):
     max_structures: int = Field(20, ge=1, description="screened orderings re-relaxed per composition (our choice)")
     relax: RelaxSettings = Field(default_factory=RelaxSettings)
     compare_with_labels: bool = Field(True, description="label the relaxed ground states for comparison")
+
+
+class FrameworkFailure(StrEnum):
+    """What is done with a run whose host lattice breaks.
+
+    Attributes
+    ----------
+    EXCLUDE
+        The run is left out of all numbers.
+    CUT
+        The time before the onset is used, if it is long enough to be analysed.
+    """
+
+    EXCLUDE = "exclude"
+    CUT = "cut"
 
 
 class TransportSettings(StageSettings):
@@ -35,6 +51,13 @@ class TransportSettings(StageSettings):
     stride_fs: float = Field(100.0, gt=0, description="time between stored frames, fs (our choice)")
     dtype: str = Field("float32", pattern="^float(32|64)$", description="floating point type of the MD (our choice)")
     replicas: int = Field(1, ge=1, description="runs per temperature, each with its own seed (we advise 3)")
+    runs_per_job: int = Field(
+        1, ge=1, description="runs of one composition that one job advances side by side; pays for small cells and GPUs"
+    )
+    orderings: int = Field(1, ge=1, description="orderings of lowest energy that are run, each with all replicas")
+    framework_failure: FrameworkFailure = Field(
+        FrameworkFailure.EXCLUDE, description="runs whose framework breaks: exclude, or cut at the onset (our choice)"
+    )
     pathway_temperature_K: float | None = Field(800.0, description="temperature whose run gives the ion density, K")
     reference_temperature_K: float = Field(300.0, gt=0, description="temperature of the extrapolated conductivity, K")
 
@@ -43,6 +66,28 @@ class TransportSettings(StageSettings):
         if temperature_K < self.cold_below_K:
             return self.cold_time_ps, self.cold_discard_ps
         return self.time_ps, self.discard_ps
+
+
+def check_orderings(
+    transport: TransportSettings, stability: StabilitySettings, screening: ScreeningSettings, kept: OrderingSettings
+) -> None:
+    """Refuse to run more orderings than an earlier stage hands on.
+
+    Raises
+    ------
+    ValueError
+        Naming the setting that is too small.
+    """
+    for name, limit in (
+        ("stability.max_structures", stability.max_structures),
+        ("screening.max_structures", screening.max_structures),
+        ("orderings.max_orderings", kept.max_orderings),
+    ):
+        if transport.orderings > limit:
+            raise ValueError(
+                f"transport.orderings: {transport.orderings} orderings of each composition are to be run, but {name} "
+                f"keeps only {limit}; raise that or lower transport.orderings"
+            )
 
 
 class MonteCarloEnergy(StrEnum):

@@ -47,7 +47,7 @@ from superionic.training.progress import OnProgress, Phase, TrainingProgress
 from superionic.training.replay import ReplaySet, mace_replay_file, make_replay, shipped_replay_file
 from superionic.training.schemas import DatasetDoc, ModelDoc
 from superionic.training.subsets import nested_frames, nested_subset
-from superionic.training.training_folder import TrainingFolder, remove_old
+from superionic.training.training_folder import TrainingFolder
 
 DATASET_SETTINGS = {"valid_fraction", "test_fraction", "batch_size"}
 NOT_OF_THE_TRAINING = CURVE_SETTINGS | {"valid_fraction", "test_fraction", "replay_file", "replay_set"}
@@ -288,7 +288,7 @@ class FineTuneMaker(Maker):
         inputs = replace(self._inputs(dataset, foundation, replay_file, problems), e0s_eV=e0s_eV)
         notes = check_plan(self._plan(inputs, foundation), problems)
         root = load_settings().training_root
-        remove_old(root)
+        TrainingFolder.remove_old(root)
         # found again by its content: a killed training goes on, and a second worker waits for the first
         folder = TrainingFolder(root / training_identity(inputs))
         outcome = run_training(inputs, folder.path, on_progress or self._live(dataset, folder.path), wait=True)

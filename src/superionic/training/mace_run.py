@@ -42,7 +42,8 @@ from superionic.training.mace_session import PROCESSES_FILE
 from superionic.training.metrics import Evaluation
 from superionic.training.progress import OnProgress, Phase, ProgressReader, TrainingProgress
 from superionic.training.replay import ReplaySet
-from superionic.training.training_folder import TrainingFolder, read_processes
+from superionic.training.training_folder import TrainingFolder
+from superionic.work_folder import read_rows
 
 POLL_S = 0.5
 TAIL_LINES = 12
@@ -337,7 +338,7 @@ def read_outcome(folder: Path, command: list[str], seed: int) -> TrainingOutcome
     foundation = outcome.get("foundation")
     logs = parse_logs((folder / "logs" / f"{tag}.log").read_text(encoding="utf-8"))
     results = (folder / "results" / f"{tag}_train.txt").read_text(encoding="utf-8")
-    processes = read_processes(folder / PROCESSES_FILE)
+    processes = read_rows(folder / PROCESSES_FILE)
     evidence = Evidence(
         effective=outcome["effective"],
         stop_reason=outcome["stop_reason"],

@@ -8,8 +8,17 @@ from superionic.transport.conductivity import nernst_einstein, nernst_einstein_f
 from superionic.transport.curves import MsdCurves, mean_square_displacement
 from superionic.transport.diffusion import DiffusionSettings, analyze_trajectory
 from superionic.transport.estimator import Estimate
-from superionic.transport.integrity import FrameworkIntegrity, FrameworkState, HostSpecies, IntegritySettings
-from superionic.transport.pathways import IonDensity, SiteOccupancy, ion_density, site_occupancy
+from superionic.transport.framework_state import FrameworkIntegrity, FrameworkState, HostSpecies, IntegritySettings
+from superionic.transport.pathways import (
+    IonDensity,
+    Pathways,
+    PathwaySettings,
+    SiteOccupancy,
+    analyze_pathways,
+    free_energy,
+    ion_density,
+    site_occupancy,
+)
 from superionic.transport.readers import LoadedTrajectory, TrajectoryFormat, VariableCell, load_trajectory
 from superionic.transport.replicas import CombinedDiffusion, LeftOut, combine_replicas
 from superionic.transport.result import Cut, Diffusion
@@ -38,6 +47,8 @@ __all__ = [
     "LeftOut",
     "LoadedTrajectory",
     "MsdCurves",
+    "PathwaySettings",
+    "Pathways",
     "Prediction",
     "SiteOccupancy",
     "Trajectory",
@@ -46,9 +57,11 @@ __all__ = [
     "VariableCell",
     "Verdict",
     "WindowSettings",
+    "analyze_pathways",
     "analyze_trajectory",
     "combine_replicas",
     "fit_arrhenius",
+    "free_energy",
     "ion_density",
     "load_trajectory",
     "mean_square_displacement",

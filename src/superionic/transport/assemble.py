@@ -1,47 +1,65 @@
-"""Science results of the transport stage turned into its documents."""
+"""Science results of single runs turned into documents, and back."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Structure
 
-from superionic.errors import TransportInputError
-from superionic.transport.arrhenius import Arrhenius, fit_arrhenius
-from superionic.transport.result import Diffusion
-from superionic.transport.schemas import ArrheniusPoint, DiffusionDoc, Interval, TrajectoryDoc
+from superionic.transport.anisotropy import AXES, PLANES
+from superionic.transport.export import integrity_as_dict
+from superionic.transport.result import Diffusion, RunNumbers
+from superionic.transport.schemas import DiffusionDoc, FrameworkCheck, Interval, TrajectoryDoc
+from superionic.transport.trajectory import Trajectory
 from superionic.transport.verdicts import Verdict
 
-FIT_GRID = 25
-BAND_LEVEL = 0.68
 STORED_LAGS = 200
 
 
 def diffusion_document(run: TrajectoryDoc, found: Diffusion) -> DiffusionDoc:
-    """Document of one analysed run; mean squared displacements are thinned to 200 lags."""
-    planes = zip(("ab", "ac", "bc"), found.diffusivity_planes_cm2_per_s, strict=True)
+    """Document of one analysed run; mean squared displacements are thinned to 200 lags.
+
+    A run that ended early is never usable, whatever the analysis of its frames says.
+    """
+    if run.ended_early:
+        found = replace(
+            found,
+            verdict=Verdict.FRAMEWORK_UNSTABLE,
+            verdict_reason=explosion(run),
+            haven_ratio=None,
+            haven_ratio_std=None,
+        )
     low, high = found.diffusivity_interval95_cm2_per_s
     kept = _stored_lags(len(found.msd_time_ps))
+    integrity = found.integrity if found.cut is None else found.cut.integrity
     return DiffusionDoc(
         model_key=run.model_key,
         mobile=found.mobile,
+        mobile_count=found.mobile_count,
+        charge_e=found.charge_e,
+        number_density_per_A3=found.number_density_per_A3,
         temperature_K=found.temperature_K,
+        ordering=run.ordering,
         replica=run.replica,
         analysed_ps=found.duration_ps,
+        cut_at_ps=None if found.cut is None else found.cut.at_ps,
         diffusivity_cm2_per_s=found.diffusivity_cm2_per_s,
         diffusivity_std_cm2_per_s=found.diffusivity_std_cm2_per_s,
         diffusivity_95_cm2_per_s=Interval(low=low, high=high),
         conductivity_S_per_cm=found.conductivity_S_per_cm,
         conductivity_std_S_per_cm=found.conductivity_std_S_per_cm,
         diffusivity_axes_cm2_per_s=found.diffusivity_axes_cm2_per_s.tolist(),
-        diffusivity_planes_cm2_per_s={name: float(value) for name, value in planes},
+        diffusivity_axes_std_cm2_per_s=found.diffusivity_axes_std_cm2_per_s.tolist(),
+        diffusivity_planes_cm2_per_s=by_plane(found.diffusivity_planes_cm2_per_s),
+        diffusivity_planes_std_cm2_per_s=by_plane(found.diffusivity_planes_std_cm2_per_s),
+        diffusivity_collective_cm2_per_s=found.diffusivity_collective_cm2_per_s,
+        diffusivity_collective_std_cm2_per_s=found.diffusivity_collective_std_cm2_per_s,
         haven_ratio=found.haven_ratio,
         haven_ratio_std=found.haven_ratio_std,
         n_hops=found.n_hops,
+        framework=FrameworkCheck(**integrity_as_dict(integrity)),
         verdict=found.verdict.value,
         verdict_reason=found.verdict_reason,
         upper_bound_cm2_per_s=found.diffusivity_upper_bound_cm2_per_s,
@@ -49,111 +67,102 @@ def diffusion_document(run: TrajectoryDoc, found: Diffusion) -> DiffusionDoc:
         msd_tracer_A2=found.msd_tracer_A2[kept].tolist(),
         msd_host_A2=np.nan_to_num(found.msd_host_A2[kept]).tolist(),
         fit_window_ps=found.window_ps,
-        warnings=list(run.warnings),
+        warnings=[*run.warnings, *found.warnings],
     )
+
+
+def explosion(run: TrajectoryDoc) -> str:
+    """Why a run that ended early cannot be used."""
+    return f"ended early, {run.ended_early}: the model does not hold this crystal together at this temperature"
+
+
+def exploded_document(run: TrajectoryDoc, trajectory: Trajectory, mobile: str, charge_e: float) -> DiffusionDoc:
+    """Document of a run that ended before there was anything to analyse: a verdict without numbers."""
+    mobile_count = trajectory.species.count(mobile)
+    none = dict.fromkeys(
+        (
+            "diffusivity_cm2_per_s",
+            "diffusivity_std_cm2_per_s",
+            "diffusivity_95_cm2_per_s",
+            "conductivity_S_per_cm",
+            "conductivity_std_S_per_cm",
+            "diffusivity_collective_cm2_per_s",
+            "diffusivity_collective_std_cm2_per_s",
+            "haven_ratio",
+            "haven_ratio_std",
+            "fit_window_ps",
+        )
+    )
+    return DiffusionDoc(
+        model_key=run.model_key,
+        mobile=mobile,
+        mobile_count=mobile_count,
+        charge_e=charge_e,
+        number_density_per_A3=mobile_count / abs(float(np.linalg.det(trajectory.lattice_A))),
+        temperature_K=run.temperature_K,
+        ordering=run.ordering,
+        replica=run.replica,
+        analysed_ps=0.0,
+        diffusivity_axes_cm2_per_s=[],
+        diffusivity_axes_std_cm2_per_s=[],
+        diffusivity_planes_cm2_per_s={},
+        diffusivity_planes_std_cm2_per_s={},
+        n_hops=0,
+        verdict=Verdict.FRAMEWORK_UNSTABLE.value,
+        verdict_reason=explosion(run),
+        msd_time_ps=[],
+        msd_tracer_A2=[],
+        msd_host_A2=[],
+        warnings=list(run.warnings),
+        **none,
+    )
+
+
+def by_plane(values: NDArray[np.float64]) -> dict[str, float]:
+    """Values of the three planes under their names."""
+    return {name: float(value) for name, value in zip(PLANES, values, strict=True)}
+
+
+def run_numbers(doc: DiffusionDoc) -> RunNumbers:
+    """What a combination of runs needs, out of a document; numbers that do not exist are NaN."""
+    interval = doc.diffusivity_95_cm2_per_s
+    planes = {name: doc.diffusivity_planes_cm2_per_s.get(name) for name in PLANES}
+    planes_std = {name: doc.diffusivity_planes_std_cm2_per_s.get(name) for name in PLANES}
+    return RunNumbers(
+        mobile=doc.mobile,
+        mobile_count=doc.mobile_count,
+        charge_e=doc.charge_e,
+        temperature_K=doc.temperature_K,
+        duration_ps=doc.analysed_ps,
+        number_density_per_A3=doc.number_density_per_A3,
+        diffusivity_cm2_per_s=_or_nan(doc.diffusivity_cm2_per_s),
+        diffusivity_std_cm2_per_s=_or_nan(doc.diffusivity_std_cm2_per_s),
+        diffusivity_interval95_cm2_per_s=(0.0, float("nan")) if interval is None else (interval.low, interval.high),
+        diffusivity_upper_bound_cm2_per_s=doc.upper_bound_cm2_per_s,
+        conductivity_S_per_cm=_or_nan(doc.conductivity_S_per_cm),
+        conductivity_std_S_per_cm=_or_nan(doc.conductivity_std_S_per_cm),
+        diffusivity_axes_cm2_per_s=_three(doc.diffusivity_axes_cm2_per_s),
+        diffusivity_axes_std_cm2_per_s=_three(doc.diffusivity_axes_std_cm2_per_s),
+        diffusivity_planes_cm2_per_s=_three(list(planes.values())),
+        diffusivity_planes_std_cm2_per_s=_three(list(planes_std.values())),
+        diffusivity_collective_cm2_per_s=doc.diffusivity_collective_cm2_per_s,
+        diffusivity_collective_std_cm2_per_s=doc.diffusivity_collective_std_cm2_per_s,
+        haven_ratio=doc.haven_ratio,
+        haven_ratio_std=doc.haven_ratio_std,
+        n_hops=doc.n_hops,
+        verdict=Verdict(doc.verdict),
+        verdict_reason=doc.verdict_reason,
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _three(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([_or_nan(value) for value in values] or [np.nan] * len(AXES))
 
 
 def _stored_lags(n_lags: int) -> NDArray[np.intp]:
     """Lags that a document keeps: all of a short run, evenly spaced ones of a long one."""
     return np.unique(np.linspace(0, n_lags - 1, min(n_lags, STORED_LAGS)).astype(np.intp))
-
-
-def host_sites(host: Structure, lattice_A: NDArray[np.float64], mobile: str) -> tuple[NDArray[np.float64], list[str]]:
-    """Fractional coordinates and labels of the host's sites of the mobile species in an MD supercell.
-
-    Parameters
-    ----------
-    host : Structure
-        Disordered host cell.
-    lattice_A : numpy.ndarray
-        Lattice of the MD cell, shape (3, 3), A; a supercell of the host up to relaxation strain.
-    mobile : str
-        Mobile species.
-
-    Returns
-    -------
-    tuple of numpy.ndarray and list of str
-        Fractional coordinates in the MD cell, shape (n_sites, 3), and a label per site.
-
-    Raises
-    ------
-    TransportInputError
-        If the MD cell is no supercell of the host.
-    """
-    matrix = np.round(lattice_A @ np.linalg.inv(host.lattice.matrix)).astype(int)
-    if abs(np.linalg.det(matrix)) < 1 - 1e-6:
-        raise TransportInputError(f"the MD cell {lattice_A.tolist()} is no supercell of the host: {host.lattice.abc}")
-    sites = Structure.from_sites([site for site in host if mobile in {e.symbol for e in site.species.elements}])
-    # a site property: pymatgen makes labels unique when it repeats them
-    sites.add_site_property("wyckoff", [site.label for site in sites])
-    supercell = sites.make_supercell(matrix, in_place=False, to_unit_cell=True)
-    return np.asarray(supercell.frac_coords), [str(label) for label in supercell.site_properties["wyckoff"]]
-
-
-def arrhenius_of(found: Sequence[DiffusionDoc], charge_e: float) -> Arrhenius:
-    """Arrhenius fit over the runs whose verdict is ok.
-
-    Raises
-    ------
-    TransportInputError
-        If fewer than two temperatures can be used.
-    """
-    return fit_arrhenius(
-        [item.temperature_K for item in found],
-        [item.diffusivity_cm2_per_s for item in found],
-        [item.diffusivity_std_cm2_per_s for item in found],
-        conductivities_S_per_cm=[item.conductivity_S_per_cm for item in found],
-        verdicts=[item.verdict for item in found],
-        charge_e=charge_e,
-    )
-
-
-def arrhenius_points(found: Sequence[DiffusionDoc]) -> list[ArrheniusPoint]:
-    """Every run as a point of the plot, with the reason where the fit leaves it out."""
-    return [
-        ArrheniusPoint(
-            temperature_K=item.temperature_K,
-            diffusion_key=item.key,
-            diffusivity_cm2_per_s=item.diffusivity_cm2_per_s,
-            diffusivity_std_cm2_per_s=item.diffusivity_std_cm2_per_s,
-            conductivity_S_per_cm=item.conductivity_S_per_cm,
-            conductivity_std_S_per_cm=item.conductivity_std_S_per_cm,
-            verdict=item.verdict,
-            used=item.verdict == Verdict.OK,
-            reason="" if item.verdict == Verdict.OK else item.verdict_reason,
-        )
-        for item in found
-    ]
-
-
-def common_verdict(found: Sequence[DiffusionDoc]) -> str:
-    """What most of the runs that cannot be used suffer from."""
-    bad = Counter(item.verdict for item in found if item.verdict != Verdict.OK)
-    return bad.most_common(1)[0][0] if bad else Verdict.TOO_FEW_HOPS.value
-
-
-def fitted_fields(fit: Arrhenius | None, reference_K: float, reason: str, verdict: str) -> dict[str, Any]:
-    """Fields of a ConductivityDoc that a fit fills, or leaves empty with the reason."""
-    if fit is None:
-        empty = dict.fromkeys(
-            ("activation_energy_eV", "activation_energy_std_eV", "activation_energy_95_eV"),
-        )
-        sigma = dict.fromkeys(("conductivity_at_reference_S_per_cm", "conductivity_at_reference_95_S_per_cm"))
-        return empty | sigma | {"verdict": verdict, "verdict_reason": f"no Arrhenius fit: {reason}"}
-    reference = fit.conductivity_at(reference_K)
-    low, high = fit.activation_energy_interval95_eV
-    grid = np.linspace(fit.temperatures_K.min(), fit.temperatures_K.max(), FIT_GRID)
-    line = [fit.conductivity_at(float(temperature), level=BAND_LEVEL) for temperature in grid]
-    return {
-        "activation_energy_eV": fit.activation_energy_eV,
-        "activation_energy_std_eV": fit.activation_energy_std_eV,
-        "activation_energy_95_eV": Interval(low=low, high=high),
-        "conductivity_at_reference_S_per_cm": reference.value,
-        "conductivity_at_reference_95_S_per_cm": Interval(low=reference.low, high=reference.high),
-        "fit_temperatures_K": grid.tolist(),
-        "fit_conductivity_S_per_cm": [point.value for point in line],
-        "fit_low_S_per_cm": [point.low for point in line],
-        "fit_high_S_per_cm": [point.high for point in line],
-        "verdict": reference.verdict.value,
-        "verdict_reason": "; ".join((f"fitted over {len(fit.temperatures_K)} temperatures", *fit.warnings)),
-    }

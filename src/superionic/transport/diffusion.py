@@ -18,8 +18,9 @@ from superionic.transport.estimator import (
     sample_slopes,
     tracer_estimate,
 )
+from superionic.transport.framework_state import FrameworkIntegrity, IntegritySettings
 from superionic.transport.hops import Hops, diffusivity_bound, find_hops
-from superionic.transport.integrity import FrameworkIntegrity, IntegritySettings, check_framework
+from superionic.transport.integrity import check_framework
 from superionic.transport.result import UNUSABLE, Cut, Diffusion, widened
 from superionic.transport.verdicts import Verdict
 from superionic.transport.window import LagCurves, Window, WindowSettings, find_window, log_lags
@@ -96,7 +97,7 @@ def analyze_trajectory(
     settings : DiffusionSettings, optional
         Thresholds and lags.
     cut_at_onset : bool
-        Where the framework becomes unstable, analyse the time before (less one time block) instead of refusing the
+        Where the framework becomes unstable, analyse the time before (less two time blocks) instead of refusing the
         run; :attr:`Diffusion.cut` and the reason of the verdict then say so.
 
     Returns
@@ -120,18 +121,24 @@ def _cut(whole: Diffusion, frame: HostFrame, settings: DiffusionSettings) -> Dif
     onset_ps = whole.integrity.onset_ps
     if whole.verdict is not Verdict.FRAMEWORK_UNSTABLE or onset_ps is None:
         return whole
-    keep = int((onset_ps - whole.duration_ps / settings.integrity.n_blocks) / frame.time_step_ps)
+    # atoms have to move before they count as displaced: the crystal fails up to two blocks earlier
+    block_ps = 2.0 * whole.integrity.species[0].time_ps[0]
+    keep = int((onset_ps - 2.0 * block_ps) / frame.time_step_ps)
     if keep < MIN_FRAMES:
-        return whole
+        return _uncut(whole, f"only {max(keep, 0)} frames lie before the onset")
     before = replace(frame, positions_A=frame.positions_A[:keep], drift_A=frame.drift_A[:keep])
     part = _analyze(before, whole.mobile, whole.charge_e, whole.temperature_K, settings)
     if part.verdict is Verdict.FRAMEWORK_UNSTABLE:
-        return whole
+        return _uncut(whole, f"the {keep * frame.time_step_ps:.3g} ps before the onset are no better")
     at_ps = keep * frame.time_step_ps
     reason = (
         f"{part.verdict_reason}; cut at {at_ps:.4g} of {whole.duration_ps:.4g} ps, because {whole.integrity.reason}"
     )
     return replace(part, verdict_reason=reason, cut=Cut(at_ps, whole.integrity))
+
+
+def _uncut(whole: Diffusion, why: str) -> Diffusion:
+    return replace(whole, verdict_reason=f"{whole.verdict_reason}; not cut: {why}")
 
 
 def _analyze(
@@ -188,8 +195,8 @@ def _judge(found: _Findings) -> tuple[Verdict, str]:
     estimate = tracer_estimate(found.samples, isotropic, n_hops)
     if estimate.value <= estimate.std:
         return Verdict.NOT_DIFFUSIVE, "the slope of the MSD does not differ from zero within its error: run longer"
-    checked = "" if found.integrity.checked else f"; framework {found.integrity.reason}"
-    return Verdict.OK, f"{found.window.reason}, {n_hops} jumps{checked}"
+    checked = () if found.integrity.checked else (f"framework {found.integrity.reason}",)
+    return Verdict.OK, "; ".join((f"{found.window.reason}, {n_hops} jumps", *checked, *found.integrity.warnings))
 
 
 def _upper_bound(found: _Findings, verdict: Verdict) -> float | None:

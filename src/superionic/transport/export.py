@@ -6,7 +6,8 @@ import numpy as np
 
 from superionic.transport.anisotropy import AXES, PLANES
 from superionic.transport.arrhenius import Arrhenius
-from superionic.transport.integrity import FrameworkIntegrity
+from superionic.transport.framework_state import FrameworkIntegrity
+from superionic.transport.pathway_documents import pathways_as_dict
 from superionic.transport.replicas import CombinedDiffusion
 from superionic.transport.result import Diffusion
 from superionic.transport.study import AnalysedRun, Study, TemperaturePoint
@@ -33,8 +34,8 @@ def study_as_dict(study: Study, directions: tuple[tuple[float, float, float], ..
     prediction = study.prediction
     return {
         "temperatures": [_point(point, directions) for point in study.points],
-        "arrhenius": None if study.fit is None else _fit(study.fit),
-        "arrhenius_unweighted": None if study.unweighted is None else _fit(study.unweighted),
+        "arrhenius": None if study.fit is None else fit_as_dict(study.fit),
+        "arrhenius_unweighted": None if study.unweighted is None else fit_as_dict(study.unweighted),
         "no_fit_reason": study.no_fit_reason or None,
         "reference_temperature_K": study.reference_temperature_K,
         "conductivity_at_reference_S_per_cm": None if prediction is None else plain(prediction.value),
@@ -129,27 +130,31 @@ def _run(run: AnalysedRun, directions: tuple[tuple[float, float, float], ...]) -
         ],
         "diffusivity_collective_cm2_per_s": plain(found.diffusivity_collective_cm2_per_s),
         "diffusivity_collective_std_cm2_per_s": plain(found.diffusivity_collective_std_cm2_per_s),
-        "integrity": _integrity(found.integrity if found.cut is None else found.cut.integrity),
+        "integrity": integrity_as_dict(found.integrity if found.cut is None else found.cut.integrity),
         "msd_time_ps": plain(found.msd_time_ps[kept]),
         "msd_tracer_A2": plain(found.msd_tracer_A2[kept]),
         "msd_collective_A2": plain(found.msd_collective_A2[kept]),
         "msd_host_A2": plain(found.msd_host_A2[kept]),
+        **({} if run.pathways is None else {"pathways": pathways_as_dict(run.pathways)}),
     }
 
 
-def _integrity(found: FrameworkIntegrity) -> dict[str, Any]:
+def integrity_as_dict(found: FrameworkIntegrity) -> dict[str, Any]:
+    """State of the host and of each of its species as plain data."""
     return {
         "checked": found.checked,
         "stable": found.stable,
         "state": found.state.value,
         "onset_ps": plain(found.onset_ps),
         "reason": found.reason,
+        "warnings": list(found.warnings),
         "species": [
             {
                 "species": species.species,
                 "count": species.count,
                 "state": species.state.value,
                 "judged": species.judged,
+                "n_displaced": species.n_displaced,
                 "fraction_displaced": plain(species.fraction_displaced),
                 "late_exponent": plain(species.late_exponent),
                 "rms_displacement_A": plain(species.rms_displacement_A),
@@ -161,7 +166,8 @@ def _integrity(found: FrameworkIntegrity) -> dict[str, Any]:
     }
 
 
-def _fit(fit: Arrhenius) -> dict[str, Any]:
+def fit_as_dict(fit: Arrhenius) -> dict[str, Any]:
+    """An Arrhenius fit, what it left out and its test for curvature as plain data."""
     bend = fit.curvature
     return {
         "method": fit.method.value,
@@ -171,6 +177,8 @@ def _fit(fit: Arrhenius) -> dict[str, Any]:
         "prefactor_cm2_per_s": plain(fit.prefactor_cm2_per_s),
         "ln_prefactor_std": plain(fit.ln_prefactor_std),
         "chi_reduced": plain(fit.chi_reduced),
+        "error_source": fit.error_source.value,
+        "degrees_of_freedom": fit.degrees_of_freedom,
         "temperatures_K": plain(fit.temperatures_K),
         "excluded": [{"temperature_K": plain(point.temperature_K), "reason": point.reason} for point in fit.excluded],
         "curvature": None

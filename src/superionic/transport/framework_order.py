@@ -2,6 +2,7 @@
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
@@ -14,6 +15,7 @@ SHORTEST_PERIOD_A = 1.5
 GRID_A = 0.4
 N_REFLECTIONS = 20
 BOND_TOLERANCE = 0.2
+LONGEST_BOND = 1.25
 
 
 def parent_reflections(positions_A: Array, lattice_A: Array) -> Array:
@@ -76,8 +78,9 @@ def reflection_strengths(frame: HostFrame, index: Index, reflections: Array, fra
 def bonds_kept(frame: HostFrame, index: Index, centres: Index, frames: Index) -> NDArray[np.bool_]:
     """Whether each atom still has its centre at the old distance.
 
-    The centre is the nearest one in the first frame. The bond is kept if its mean length in the frames asked for is
-    within 20 % of that in the first tenth of the run.
+    The centre is the nearest one in the first frame. The bond is kept if its mean length in the first tenth of the run
+    is at most 1.25 times the sum of the covalent radii (Cordero et al., Dalton Trans. 2008, 2832), and that in the
+    frames asked for is within 20 % of it.
 
     Parameters
     ----------
@@ -98,7 +101,9 @@ def bonds_kept(frame: HostFrame, index: Index, centres: Index, frames: Index) ->
     partner = _nearest_centres(frame, index, centres)
     early = np.unique(np.linspace(0, max(frame.n_frames // 10, 1) - 1, len(frames)).astype(np.intp))
     before, after = (_mean_distance(frame, index, partner, chosen) for chosen in (early, frames))
-    return np.asarray(np.abs(after / before - 1.0) < BOND_TOLERANCE)
+    radii = np.array([covalent_radii[atomic_numbers[symbol]] for symbol in frame.species.tolist()])
+    bonded = before < LONGEST_BOND * (radii[index] + radii[partner])
+    return np.asarray(bonded & (np.abs(after / before - 1.0) < BOND_TOLERANCE))
 
 
 def _nearest_centres(frame: HostFrame, index: Index, centres: Index) -> Index:

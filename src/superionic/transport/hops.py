@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from superionic.transport.displacement import Array, HostFrame
@@ -26,6 +27,9 @@ class Hops:
         Mean cosine between successive jumps of an ion: 0 for a random walk, negative when ions tend to jump back.
     n_pairs : int
         Pairs of successive jumps behind `reversal`.
+    reversal_wait : float
+        Mean time between the two jumps of such pairs, weighted by how much they point back, plus its standard error;
+        in blocks of `rest_A`, NaN without a tendency to jump back.
     """
 
     n_hops: int
@@ -34,18 +38,20 @@ class Hops:
     width: int
     reversal: float
     n_pairs: int
+    reversal_wait: float
 
     @property
     def memory_frames(self) -> float:
-        """Lags at which the memory of jumps back is gone: three times the mean time between the jumps of an ion.
+        """Lags at which the memory of jumps back is gone: three times the time after which ions jump back.
 
-        Zero unless successive jumps are anticorrelated beyond three standard errors of a random walk's mean cosine,
-        1 / sqrt(3 n).
+        That time is the mean wait of the pairs that point back (an ion that recrosses at once forgets at once), at
+        most the mean time between the jumps of an ion. Zero unless successive jumps are anticorrelated beyond three
+        standard errors of a random walk's mean cosine, 1 / sqrt(3 n).
         """
         if self.n_pairs == 0 or self.reversal >= -np.sqrt(3.0 / self.n_pairs):
             return 0.0
         n_ions, _, n_blocks = self.rest_A.shape
-        return float(3.0 * n_ions * n_blocks * self.width / self.n_hops)
+        return float(3.0 * self.width * min(self.reversal_wait, n_ions * n_blocks / self.n_hops))
 
 
 def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> Hops:
@@ -78,22 +84,45 @@ def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> H
     far = 0.5 * hop_length_A
     path = medians.copy()
     rest, n_hops, squares = medians[:, :, 0].copy(), 0, 0.0
-    previous, cosines, n_pairs = np.zeros_like(rest), 0.0, 0
+    pairs = _Pairs(len(medians))
     for k in range(1, medians.shape[2] - 1):
         jump = medians[:, :, k + 1] - rest
         length = np.linalg.norm(jump, axis=1)
         jumped = (length > far) & (np.linalg.norm(medians[:, :, k] - rest, axis=1) > far)
-        unit = jump[jumped] / length[jumped, None]
         n_hops += int(jumped.sum())
         squares += float((length[jumped] ** 2).sum())
-        cosines += float((unit * previous[jumped]).sum())
-        n_pairs += int(previous[jumped].any(axis=1).sum())
-        previous[jumped] = unit
+        pairs.add(k, jumped, jump[jumped] / length[jumped, None])
         rest[jumped] = medians[jumped, :, k + 1]
         path[:, :, k] = rest
     path[:, :, -1] = rest
     square = squares / n_hops if n_hops else hop_length_A**2
-    return Hops(n_hops, square, path, width, cosines / max(n_pairs, 1), n_pairs)
+    return Hops(n_hops, square, path, width, pairs.cosine / max(pairs.count, 1), pairs.count, pairs.reversal_wait)
+
+
+class _Pairs:
+    """Successive jumps of each ion: how much they point back, and after which time."""
+
+    def __init__(self, n_ions: int) -> None:
+        self._direction = np.zeros((n_ions, 3))
+        self._block = np.zeros(n_ions)
+        self.count, self.cosine, self._cosine_wait, self._wait_squared = 0, 0.0, 0.0, 0.0
+
+    def add(self, block: int, jumped: NDArray[np.bool_], direction: Array) -> None:
+        cosine = (direction * self._direction[jumped]).sum(axis=1)
+        second = self._direction[jumped].any(axis=1)
+        wait = np.where(second, block - self._block[jumped], 0.0)
+        self.count += int(second.sum())
+        self.cosine += float(cosine.sum())
+        self._cosine_wait += float((cosine * wait).sum())
+        self._wait_squared += float((wait**2).sum())
+        self._direction[jumped], self._block[jumped] = direction, block
+
+    @property
+    def reversal_wait(self) -> float:
+        if self.cosine >= 0.0:
+            return float("nan")
+        # random directions have a mean square cosine of 1/3
+        return float((-self._cosine_wait + np.sqrt(self._wait_squared / 3.0)) / -self.cosine)
 
 
 def _block_medians(coordinates: Array, width: int) -> Array:

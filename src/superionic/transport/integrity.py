@@ -1,196 +1,42 @@
 """Is the host lattice still the crystal that was meant? Melting, amorphisation, host hopping, rotating groups.
 
-The thresholds come from molecular dynamics of a monatomic Lennard-Jones crystal (sound up to superheating, or
-clearly molten). They are **not** validated on halides, on molecular anions that rotate, or near a melting point.
+Rule and thresholds are measured on molecular dynamics: `benchmarks/framework.py`, docs/methods/transport.md.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
 from pymatgen.core import Element
+from scipy.special import bdtrc
 
 from superionic.transport.displacement import Array, HostFrame, Index, MsdSum
 from superionic.transport.framework_order import MIN_ATOMS, bonds_kept, parent_reflections, reflection_strengths
+from superionic.transport.framework_state import (
+    SEVERITY,
+    STABLE,
+    STATE_WORDS,
+    FrameworkIntegrity,
+    FrameworkState,
+    HostSpecies,
+    IntegritySettings,
+)
 from superionic.transport.window import ols_weights
 
-
-class FrameworkState(StrEnum):
-    """What became of a host species.
-
-    Attributes
-    ----------
-    INTACT
-        Its atoms stay on their sites.
-    ROTATING_GROUPS
-        Atoms leave their sites but stay bonded to centres that stay: molecular groups rotate. Counts as stable.
-    SITE_EXCHANGE
-        Atoms leave their sites while the order of the crystal stays: host atoms hop from site to site.
-    MELTED
-        The order is lost and the atoms keep moving.
-    AMORPHISED
-        The order is lost and the atoms come to rest on other places: amorphous, or another crystal.
-    DISORDERED
-        The order is lost; what is left of the run is too short to tell a melt from a glass.
-    UNCLEAR
-        Atoms leave their sites; there are too few of them to judge the order, or there was none at the start.
-    """
-
-    INTACT = "intact"
-    ROTATING_GROUPS = "rotating_groups"
-    SITE_EXCHANGE = "site_exchange"
-    MELTED = "melted"
-    AMORPHISED = "amorphised"
-    DISORDERED = "disordered"
-    UNCLEAR = "unclear"
-
-
-STATE_WORDS = {
-    FrameworkState.INTACT: "on its sites",
-    FrameworkState.ROTATING_GROUPS: "groups rotate about centres that stay",
-    FrameworkState.SITE_EXCHANGE: "atoms hop between sites of an ordered crystal",
-    FrameworkState.MELTED: "melted",
-    FrameworkState.AMORPHISED: "amorphised or transformed, then at rest",
-    FrameworkState.DISORDERED: "order lost (melted or amorphised)",
-    FrameworkState.UNCLEAR: "atoms leave their sites",
-}
-SEVERITY = tuple(FrameworkState)
-FRAMES_PER_BLOCK, MIN_BLOCKS_AFTER, KEPT_BONDS, LEAST_ORDER = 5, 2, 0.95, 0.35
-
-
-@dataclass(frozen=True)
-class IntegritySettings:
-    """Thresholds of the framework check.
-
-    Attributes
-    ----------
-    max_late_exponent : float
-        Largest log-log slope of the host MSD at long times; a crystal has 0, a melt 1.
-    significant_rms : float
-        The exponent only counts when the root mean square displacement exceeds this fraction of the
-        nearest-neighbour distance: the slope of a small MSD is noise.
-    max_fraction_displaced : float
-        Largest fraction of the atoms of a host species further than half the nearest-neighbour distance from where
-        they started.
-    n_blocks : int
-        Time blocks over which positions are averaged; the resolution of the time of onset.
-    min_neighbour_A : float
-        Floor of the nearest-neighbour distance in angstrom, for hosts with very short bonds.
-    min_order : float
-        The order counts as lost when the structure factor at the strongest reflections of the start falls below this
-        fraction of what it was.
-    flowing_fraction, resting_fraction : float
-        A disordered host is a melt when at least the first fraction of its atoms moved on in the second half of the
-        time since the onset, and amorphous when less than the second fraction did.
-    judged_species : tuple of str, optional
-        Host species that decide; by default all. Leave out anions known to rotate.
-    """
-
-    max_late_exponent: float = 0.3
-    significant_rms: float = 0.3
-    max_fraction_displaced: float = 0.05
-    n_blocks: int = 20
-    min_neighbour_A: float = 1.0
-    min_order: float = 0.5
-    flowing_fraction: float = 0.25
-    resting_fraction: float = 0.05
-    judged_species: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class HostSpecies:
-    """State of one species of the host.
-
-    Attributes
-    ----------
-    species : str
-        Chemical symbol.
-    count : int
-        Number of atoms.
-    late_exponent : float
-        Log-log slope of the MSD for lags of a tenth to half of the run; NaN when nothing moves.
-    rms_displacement_A : float
-        Root of the MSD at half of the run, vibration included, in angstrom.
-    nearest_neighbour_A : float
-        Mean distance to the nearest host atom at the start, in angstrom.
-    fraction_displaced : float
-        Fraction of the atoms that end further than half that distance from their start.
-    onset_ps : float or None
-        Time from which the fraction displaced stays above its threshold.
-    judged : bool
-        Whether this species counts in the verdict.
-    stable : bool
-        Whether it passes.
-    state : FrameworkState
-        What became of it.
-    order : float
-        Structure factor at the strongest reflections of the first frame, at the end over at the start; NaN below 8
-        atoms, and where the first frame shows no order.
-    time_ps : tuple of float
-        Middles of the time blocks of the next two, in ps after the first frame analysed.
-    displaced_by_time, order_by_time : tuple of float
-        Fraction displaced, and order, in each time block.
-    """
-
-    species: str
-    count: int
-    late_exponent: float
-    rms_displacement_A: float
-    nearest_neighbour_A: float
-    fraction_displaced: float
-    onset_ps: float | None
-    judged: bool
-    stable: bool
-    state: FrameworkState
-    order: float
-    time_ps: tuple[float, ...]
-    displaced_by_time: tuple[float, ...]
-    order_by_time: tuple[float, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class FrameworkIntegrity:
-    """State of the host lattice over a run.
-
-    Attributes
-    ----------
-    checked : bool
-        False when the trajectory holds no host atoms, so that nothing could be checked.
-    stable : bool
-        Whether all judged host species pass (True when nothing was checked).
-    species : tuple of HostSpecies
-        One entry per host species.
-    fraction_displaced : float
-        Over all host atoms; NaN when not checked.
-    state : FrameworkState
-        The gravest state among the judged species.
-    onset_ps : float or None
-        Earliest onset among the judged species, in ps after the first frame analysed.
-    reason : str
-        What was found, in words.
-    msd_A2 : numpy.ndarray, (lags,)
-        All-origin MSD of the host in A^2 at lags 0, 1, ... frames, mean over its atoms.
-    """
-
-    checked: bool
-    stable: bool
-    species: tuple[HostSpecies, ...]
-    fraction_displaced: float
-    state: FrameworkState
-    onset_ps: float | None
-    reason: str
-    msd_A2: Array
+FRAMES_PER_BLOCK, KEPT_BONDS, LEAST_ORDER = 5, 0.95, 0.35
+BLOCKS_TO_FLOW, BLOCKS_TO_REST = 2, 4
 
 
 def check_framework(frame: HostFrame, settings: IntegritySettings | None = None) -> FrameworkIntegrity:
     """Judge the host lattice, species by species.
 
-    A species is unstable when 5 % of its atoms end further than half the nearest-neighbour distance from where they
-    started, or when its MSD is large and still grows at long times (log-log slope above 0.3); unless all that happens
-    is that groups rotate about centres that stay.
+    A species is unstable when more of its atoms end further than half the distance to their neighbours of the same
+    species from where they started than a sound host shows by chance (:func:`too_many`), or when the MSD of the others
+    is large and still grows at long times; unless all that happens is that groups rotate about centres that stay.
+    Fewer atoms are reported as defects, which count when those of all species together are too many.
 
     Parameters
     ----------
@@ -208,36 +54,57 @@ def check_framework(frame: HostFrame, settings: IntegritySettings | None = None)
     n_lags = frame.n_frames // 2 + 1
     if not len(frame.host_index):
         nothing, why = np.full(n_lags, np.nan), "not checked: the trajectory holds no host atoms"
-        return FrameworkIntegrity(False, True, (), float("nan"), FrameworkState.INTACT, None, why, nothing)
-    neighbours = np.maximum(_nearest_neighbours(frame), settings.min_neighbour_A)
+        return FrameworkIntegrity(False, True, (), float("nan"), FrameworkState.INTACT, None, why, (), nothing)
+    neighbours = _neighbour_distances(frame, settings)
     followed = []
     for symbol in sorted(set(frame.species[frame.host_index].tolist())):
         chosen = frame.species[frame.host_index] == symbol
         followed.append(_follow(frame, frame.host_index[chosen], neighbours[chosen], settings))
-    staying = [each.index for each in followed if not _leaves(each, settings)]
-    centres = np.concatenate(staying) if staying else np.empty(0, dtype=np.intp)
-    found = [_judge(frame, each, settings, centres) for each in followed]
+    found = _judge_all(frame, followed, settings)
     bad = [s for s in found if s.judged and not s.stable]
     n_host = len(frame.host_index)
     return FrameworkIntegrity(
         checked=True,
         stable=not bad,
         species=tuple(found),
-        fraction_displaced=sum(s.fraction_displaced * s.count for s in found) / n_host,
+        fraction_displaced=sum(s.n_displaced for s in found) / n_host,
         state=max((s.state for s in found if s.judged), key=SEVERITY.index, default=FrameworkState.INTACT),
         onset_ps=min((s.onset_ps for s in bad if s.onset_ps is not None), default=None),
         reason=_words(bad, found),
+        warnings=tuple(_defect_words(s) for s in found if s.state is FrameworkState.HOST_DEFECTS),
         msd_A2=np.sum([each.msd_A2 * len(each.index) for each in followed], axis=0) / n_host,
     )
 
 
+def too_many(n_displaced: NDArray[np.integer] | int, n_atoms: int, settings: IntegritySettings) -> NDArray[np.bool_]:
+    """Whether more atoms left their sites than a sound host shows by chance.
+
+    All of them, or at least two, the fraction allowed, and so many that a host which loses that fraction shows as
+    many with less than the probability `chance` (binomial distribution).
+
+    Parameters
+    ----------
+    n_displaced : int or numpy.ndarray of int
+        Atoms that left.
+    n_atoms : int
+        Atoms there are.
+    settings : IntegritySettings
+        Fraction and probability.
+    """
+    count = np.asarray(n_displaced, dtype=np.int64)
+    unlikely = bdtrc(count - 1, n_atoms, settings.max_fraction_displaced) < settings.chance
+    many = (count >= 2) & (count >= settings.max_fraction_displaced * n_atoms)  # noqa: PLR2004 (one is a defect)
+    return np.asarray((many & unlikely) | (count == n_atoms), dtype=np.bool_)
+
+
 def _words(bad: list[HostSpecies], found: list[HostSpecies]) -> str:
-    rotating = [s.species for s in found if s.state is FrameworkState.ROTATING_GROUPS]
     if not bad:
-        note = f" ({', '.join(rotating)}: {STATE_WORDS[FrameworkState.ROTATING_GROUPS]})" if rotating else ""
-        return f"every judged host species stays on its sites{note}"
+        notes = [f"{s.species}: {STATE_WORDS[s.state]}" for s in found if s.state is FrameworkState.ROTATING_GROUPS] + [
+            _defect_words(s) for s in found if s.state is FrameworkState.HOST_DEFECTS
+        ]
+        return "the host keeps its sites" + (f" ({'; '.join(notes)})" if notes else "")
     parts = [
-        f"{s.species}: {STATE_WORDS[s.state]}, {100 * s.fraction_displaced:.0f} % displaced, late MSD exponent "
+        f"{s.species}: {STATE_WORDS[s.state]}, {s.n_displaced} of {s.count} displaced, late MSD exponent "
         f"{s.late_exponent:.2f}, rms displacement {s.rms_displacement_A:.1f} A"
         + (f", order {100 * s.order:.0f} % of the start" if np.isfinite(s.order) else "")
         + (f", from {s.onset_ps:.3g} ps on" if s.onset_ps is not None else "")
@@ -246,15 +113,35 @@ def _words(bad: list[HostSpecies], found: list[HostSpecies]) -> str:
     return "host atoms leave their sites (" + "; ".join(parts) + ")"
 
 
-def _nearest_neighbours(frame: HostFrame) -> Array:
+def _defect_words(species: HostSpecies) -> str:
+    since = "" if species.onset_ps is None else f" from {species.onset_ps:.3g} ps on"
+    left = "its site" if species.n_displaced == 1 else "their sites"
+    return f"host defects: {species.n_displaced} of {species.count} {species.species} left {left}{since}"
+
+
+def _neighbour_distances(frame: HostFrame, settings: IntegritySettings) -> Array:
+    """Distance of each host atom to the nearest site of its kind, within bounds.
+
+    Half of it is where another site begins. The nearest atom of any kind would not do: in a molecular group it is
+    closer than the group vibrates.
+    """
     window = max(1, frame.n_frames // 10)
     start = np.concatenate([x[..., :window].mean(axis=-1) for x in frame.chunks(frame.host_index)])
-    host = Atoms(numbers=np.zeros(len(start), dtype=int), positions=start, cell=frame.lattice_A, pbc=True)
+    symbols = frame.species[frame.host_index]
+    own = np.empty(len(start))
+    for symbol in set(symbols.tolist()):
+        own[symbols == symbol] = _nearest(start[symbols == symbol], frame.lattice_A)
+    own = np.maximum(np.minimum(own, settings.max_neighbour_A), _nearest(start, frame.lattice_A))
+    return np.asarray(np.maximum(own, settings.min_neighbour_A), dtype=np.float64)
+
+
+def _nearest(positions_A: Array, lattice_A: Array) -> Array:
+    atoms = Atoms(numbers=np.zeros(len(positions_A), dtype=int), positions=positions_A, cell=lattice_A, pbc=True)
     # every atom has its own image at the shortest cell vector, so the search ends there at the latest
-    cutoff, longest = 3.0, float(np.linalg.norm(frame.lattice_A, axis=1).min()) + 0.1
+    cutoff, longest = 3.0, float(np.linalg.norm(lattice_A, axis=1).min()) + 0.1
     while True:
-        nearest = np.full(len(start), np.inf)
-        first, distance = neighbor_list("id", host, min(cutoff, longest))
+        nearest = np.full(len(positions_A), np.inf)
+        first, distance = neighbor_list("id", atoms, min(cutoff, longest))
         np.minimum.at(nearest, first, distance)
         if np.all(np.isfinite(nearest)):
             return nearest
@@ -268,21 +155,27 @@ class _Followed:
     index: Index
     neighbours_A: Array
     msd_A2: Array
-    distances_A: Array
+    away: NDArray[np.bool_]
     places_A: Array
     order: Array
     block_ps: float
 
     @property
-    def displaced(self) -> Array:
-        """Fraction displaced in each block but the first."""
-        return np.asarray((self.distances_A > 0.5 * self.neighbours_A).mean(axis=1), dtype=np.float64)
+    def left(self) -> NDArray[np.bool_]:
+        """Atoms that ended off their sites: a single block may catch one on an excursion."""
+        return np.asarray(self.away[-2:].all(axis=0), dtype=np.bool_)
 
-    def onset_block(self, limit: float) -> int | None:
-        """First block from which on the fraction stays at the limit or above it."""
-        intact = np.flatnonzero(self.displaced < limit)
-        first = int(intact[-1]) + 1 if len(intact) else 0
-        return first + 1 if first < len(self.displaced) else None
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        """Atoms off their sites in each block but the first."""
+        return np.asarray(self.away.sum(axis=1), dtype=np.intp)
+
+
+def _onset_block(bad: NDArray[np.bool_]) -> int | None:
+    """Time block from which on things are bad, given those after the first."""
+    good = np.flatnonzero(~bad)
+    first = int(good[-1]) + 1 if len(good) else 0
+    return first + 1 if first < len(bad) else None
 
 
 def _follow(frame: HostFrame, index: Index, neighbours: Array, settings: IntegritySettings) -> _Followed:
@@ -297,7 +190,7 @@ def _follow(frame: HostFrame, index: Index, neighbours: Array, settings: Integri
         index=index,
         neighbours_A=neighbours,
         msd_A2=total.total_A2() / len(index),
-        distances_A=np.linalg.norm(means[1:] - means[0], axis=-1),
+        away=np.linalg.norm(means[1:] - means[0], axis=-1) > 0.5 * neighbours,
         places_A=means,
         order=_order(frame, index, edges),
         block_ps=frame.n_frames * frame.time_step_ps / (len(edges) - 1),
@@ -319,74 +212,134 @@ def _order(frame: HostFrame, index: Index, edges: Index) -> Array:
     return np.asarray(strengths.reshape(-1, FRAMES_PER_BLOCK).mean(axis=1) / strengths[0], dtype=np.float64)
 
 
-def _late(followed: _Followed, n_frames: int) -> tuple[float, float]:
+def _late(msd_A2: Array, n_frames: int) -> tuple[float, float]:
     """Log-log slope of the MSD at late lags, and the root of the MSD at the last."""
-    lags = np.unique(np.geomspace(max(1, n_frames // 10), len(followed.msd_A2) - 1, 20).astype(int))
-    late = followed.msd_A2[lags]
+    lags = np.unique(np.geomspace(max(1, n_frames // 10), len(msd_A2) - 1, 20).astype(int))
+    late = msd_A2[lags]
     moves = len(lags) > 1 and bool(np.all(late > 0.0))
     exponent = float(np.log(late) @ ols_weights(np.log(lags.astype(np.float64)))) if moves else float("nan")
     return exponent, float(np.sqrt(late[-1]))
 
 
-def _leaves(followed: _Followed, settings: IntegritySettings) -> bool:
-    return bool(followed.displaced[-1] >= settings.max_fraction_displaced)
+def _grows(frame: HostFrame, followed: _Followed, settings: IntegritySettings) -> bool:
+    """Whether the atoms still on their sites are on the move."""
+    staying = followed.index[~followed.left]
+    if not len(staying):
+        return False
+    msd = followed.msd_A2
+    if followed.left.any():
+        total = MsdSum(frame.n_frames, len(msd))
+        for x in frame.chunks(staying):
+            total.add(x)
+        msd = total.total_A2() / len(staying)
+    exponent, rms = _late(msd, frame.n_frames)
+    return exponent >= settings.max_late_exponent and rms > settings.significant_rms * followed.neighbours_A.mean()
 
 
-def _judge(frame: HostFrame, followed: _Followed, settings: IntegritySettings, centres: Index) -> HostSpecies:
-    symbol, neighbour = str(frame.species[followed.index[0]]), float(followed.neighbours_A.mean())
-    exponent, rms = _late(followed, frame.n_frames)
-    grows = bool(exponent >= settings.max_late_exponent and rms > settings.significant_rms * neighbour)
-    unstable = _leaves(followed, settings) or grows
-    onset = followed.onset_block(settings.max_fraction_displaced)
-    state = _state(frame, followed, settings, onset, centres) if unstable else FrameworkState.INTACT
+@dataclass(frozen=True, eq=False)
+class _Judgement:
+    """What decides about a species."""
+
+    leaves: bool
+    rotates: bool
+    together: NDArray[np.bool_] | None
+
+    def onset_block(self, followed: _Followed, settings: IntegritySettings) -> int | None:
+        if self.leaves:
+            return _onset_block(too_many(followed.counts, len(followed.index), settings))
+        if self.together is not None and followed.left.any():
+            return _onset_block(self.together)
+        return _onset_block(followed.counts > 0) if followed.left.any() else None
+
+
+def _judge_all(frame: HostFrame, followed: list[_Followed], settings: IntegritySettings) -> list[HostSpecies]:
+    leaves = [bool(too_many(int(each.left.sum()), len(each.index), settings)) for each in followed]
+    staying = [each.index[~each.left] for each, gone in zip(followed, leaves, strict=True) if not gone]
+    centres = np.concatenate(staying) if staying else np.empty(0, dtype=np.intp)
+    rotates = [_only_rotates(frame, each, centres) for each in followed]
+    # defects of several species add up: two of eight of each cation are no accident
+    pool = [
+        each
+        for each, gone, turns in zip(followed, leaves, rotates, strict=True)
+        if not (gone or turns) and _is_judged(frame, each, settings)
+    ]
+    n_pool = sum(len(each.index) for each in pool)
+    left = sum(int(each.left.sum()) for each in pool)
+    together = None
+    if pool and too_many(left, n_pool, settings):
+        together = too_many(np.sum([each.counts for each in pool], axis=0), n_pool, settings)
+    return [
+        _judge(frame, each, settings, _Judgement(gone, turns, together if each in pool else None))
+        for each, gone, turns in zip(followed, leaves, rotates, strict=True)
+    ]
+
+
+def _is_judged(frame: HostFrame, followed: _Followed, settings: IntegritySettings) -> bool:
+    return settings.judged_species is None or str(frame.species[followed.index[0]]) in settings.judged_species
+
+
+def _judge(frame: HostFrame, followed: _Followed, settings: IntegritySettings, judgement: _Judgement) -> HostSpecies:
+    exponent, rms = _late(followed.msd_A2, frame.n_frames)
+    onset = judgement.onset_block(followed, settings)
+    state = _state(frame, followed, settings, judgement)
+    n_displaced = int(followed.left.sum())
     times = (np.arange(len(followed.order)) + 0.5) * followed.block_ps
     return HostSpecies(
-        species=symbol,
+        species=str(frame.species[followed.index[0]]),
         count=len(followed.index),
         late_exponent=exponent,
         rms_displacement_A=rms,
-        nearest_neighbour_A=neighbour,
-        fraction_displaced=float(followed.displaced[-1]),
+        nearest_neighbour_A=float(followed.neighbours_A.mean()),
+        n_displaced=n_displaced,
+        fraction_displaced=n_displaced / len(followed.index),
         onset_ps=None if onset is None else onset * followed.block_ps,
-        judged=settings.judged_species is None or symbol in settings.judged_species,
-        stable=state in {FrameworkState.INTACT, FrameworkState.ROTATING_GROUPS},
+        judged=_is_judged(frame, followed, settings),
+        stable=state in STABLE,
         state=state,
         order=float(followed.order[-1]),
         time_ps=tuple(times.tolist()),
-        displaced_by_time=(0.0, *followed.displaced.tolist()),
+        displaced_by_time=(0.0, *(followed.counts / len(followed.index)).tolist()),
         order_by_time=tuple(followed.order.tolist()),
     )
 
 
-def _state(
-    frame: HostFrame, followed: _Followed, settings: IntegritySettings, onset: int | None, centres: Index
-) -> FrameworkState:
-    centres = _could_hold(frame, followed, centres)
-    if _leaves(followed, settings) and len(centres) and _only_rotates(frame, followed, centres):
+def _state(frame: HostFrame, followed: _Followed, settings: IntegritySettings, judgement: _Judgement) -> FrameworkState:
+    if judgement.rotates:
         return FrameworkState.ROTATING_GROUPS
+    some = bool(followed.left.any())
+    leaves = judgement.leaves or (some and judgement.together is not None)
+    if not leaves and not _grows(frame, followed, settings):
+        return FrameworkState.HOST_DEFECTS if some else FrameworkState.INTACT
     order = float(followed.order[-1])
     if not np.isfinite(order):
         return FrameworkState.UNCLEAR
     if order >= settings.min_order:
-        return FrameworkState.SITE_EXCHANGE
+        return FrameworkState.SITE_EXCHANGE if leaves else FrameworkState.UNCLEAR
+    return _without_order(followed, settings, judgement.onset_block(followed, settings))
+
+
+def _without_order(followed: _Followed, settings: IntegritySettings, onset: int | None) -> FrameworkState:
     middle = ((onset or 0) + len(followed.order)) // 2
-    if onset is None or len(followed.order) - middle < MIN_BLOCKS_AFTER:
+    later = len(followed.order) - middle
+    if onset is None or later < BLOCKS_TO_FLOW:
         return FrameworkState.DISORDERED
     moved = np.linalg.norm(followed.places_A[-1] - followed.places_A[middle], axis=-1) > 0.5 * followed.neighbours_A
     if moved.mean() >= settings.flowing_fraction:
         return FrameworkState.MELTED
-    return FrameworkState.AMORPHISED if moved.mean() < settings.resting_fraction else FrameworkState.DISORDERED
-
-
-def _could_hold(frame: HostFrame, followed: _Followed, centres: Index) -> Index:
-    """Atoms less electronegative than a species: anions turn about cations, a cation that leaves has hopped."""
-    own = Element(str(frame.species[followed.index[0]])).X
-    return centres[[bool(own > Element(str(frame.species[i])).X) for i in centres]]
+    # atoms of a melt need time to move on, too
+    rests = later >= BLOCKS_TO_REST and moved.mean() < settings.resting_fraction
+    return FrameworkState.AMORPHISED if rests else FrameworkState.DISORDERED
 
 
 def _only_rotates(frame: HostFrame, followed: _Followed, centres: Index) -> bool:
-    """Nearly all atoms that left are still bonded to a centre that stays."""
+    """Nearly all atoms that left are still bonded to a centre that stays.
+
+    Only non-metals turn about centres; a metal that leaves has hopped.
+    """
+    own = str(frame.species[followed.index[0]])
+    centres = centres[frame.species[centres] != own]
+    if Element(own).is_metal or not len(centres) or not followed.left.any():
+        return False
     last = np.linspace(0.95 * (frame.n_frames - 1), frame.n_frames - 1, FRAMES_PER_BLOCK).astype(np.intp)
     held = bonds_kept(frame, followed.index, centres, last)
-    away = followed.distances_A[-1] > 0.5 * followed.neighbours_A
-    return bool(held[away].mean() >= KEPT_BONDS)
+    return bool(held[followed.left].mean() >= KEPT_BONDS)

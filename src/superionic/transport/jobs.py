@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-from jobflow import Maker
-from pymatgen.core import Structure
+from jobflow import Maker, Response
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from superionic.database.fanout import fetch
+from superionic.database.fanout import fetch, fetch_kin, key_if_stored
 from superionic.database.jobs import stage_job
-from superionic.database.reuse import produce
+from superionic.database.reuse import document_key, produce
 from superionic.documents import Blob
-from superionic.dynamics import MDFrame, MDResult, run_md
+from superionic.dynamics import MDSettings, SegmentOutcome
 from superionic.errors import InsufficientDataError, TransportInputError
 from superionic.potentials.registry import load_calculator
-from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc
-from superionic.stages import TransportSettings
+from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc, RelaxedStructure
+from superionic.settings import load_settings
+from superionic.stages import FrameworkFailure, TransportSettings
 from superionic.training.schemas import ModelDoc
-from superionic.transport.assemble import (
-    arrhenius_of,
-    arrhenius_points,
-    common_verdict,
-    diffusion_document,
-    fitted_fields,
-    host_sites,
-)
+from superionic.transport.arrhenius_assemble import conductivity_fields, run_groups
+from superionic.transport.assemble import diffusion_document, exploded_document
 from superionic.transport.diffusion import analyze_trajectory
-from superionic.transport.pathways import ion_density, site_occupancy
-from superionic.transport.schemas import (
-    ConductivityDoc,
-    DiffusionDoc,
-    PathwayDoc,
-    SiteOccupancy,
-    TrajectoryDoc,
-)
-from superionic.transport.trajectory import TrajectoryWriter, read_trajectory
+from superionic.transport.production_folder import ProductionFolder, total_cost
+from superionic.transport.production_run import DeferredPotential, ProductionRun, RunPausedError, advance, waiting_shown
+from superionic.transport.schemas import ConductivityDoc, DiffusionDoc, MDGroupDoc, TrajectoryDoc
+from superionic.transport.trajectory import read_trajectory
 from superionic.units import FS_PER_PS
 
 MEDIA_TYPE = "application/x-hdf5"
-PATHWAY_RESOLUTION_A = 0.4
-FIT_GRID = 25
-BAND_LEVEL = 0.68
+PS_PER_NS, S_PER_DAY = 1000.0, 86400.0
 
 
 @dataclass
 class ProductionMDMaker(Maker):
-    """NVT MD of a supercell of the ground state with the tuned model.
+    """NVT MD of a supercell of one relaxed ordering with the tuned model.
 
     Parameters
     ----------
@@ -59,6 +46,8 @@ class ProductionMDMaker(Maker):
         Temperature, K.
     replica : int
         Number of the replica.
+    ordering : int
+        Rank of the ordering among those relaxed; 0 has the lowest energy.
     seed : int
         Seed of velocities and thermostat.
     device : str
@@ -69,91 +58,153 @@ class ProductionMDMaker(Maker):
     settings: TransportSettings = field(default_factory=TransportSettings)
     temperature_K: float = 800.0
     replica: int = 0
+    ordering: int = 0
     seed: int = 0
     device: str = "cpu"
 
     @stage_job(on_missing_none=True, trajectories=["trajectory_blob"], output_schema=TrajectoryDoc)
-    def make(self, model: ModelDoc | str | None, ground_state: RelaxedSetDoc | None) -> TrajectoryDoc:
-        """Run the MD; positions are written to disk while it runs. The model may be given by its key.
+    def make(
+        self,
+        model: ModelDoc | str | None,
+        ground_state: RelaxedSetDoc | str | None,
+        group: MDGroupDoc | None = None,  # noqa: ARG002 (waited for: it may have done the work)
+    ) -> TrajectoryDoc | Response[Any]:
+        """Run the MD, or go on with it where an earlier job was stopped or killed.
+
+        Shortly before the job must end, the run is saved and a new job takes the place of this one.
+
+        Parameters
+        ----------
+        model : ModelDoc or str
+            The tuned model, or its key.
+        ground_state : RelaxedSetDoc or str
+            Relaxed orderings, or the key of their document.
+        group : MDGroupDoc, optional
+            Job that advances this run with others.
 
         Raises
         ------
         InsufficientDataError
-            If model or ground state failed, so that the loss is counted and what follows does not wait for it.
+            If model or ground state failed, so that the loss is counted and what follows does not wait for it, or if
+            fewer orderings were relaxed than this one's rank.
         """
         if model is None or ground_state is None:
             missing = "model" if model is None else "relaxed structure"
             raise InsufficientDataError(
                 f"there is no {missing} to run MD with: see the failure of the job that makes it"
             )
-        tuned = fetch(model, ModelDoc)
-        return produce(
-            TrajectoryDoc,
-            lambda: self._run(tuned, ground_state.relaxed[0].structure),
-            parents=[tuned, ground_state],
-            settings=self._inputs(),
-            spec_key=ground_state.spec_key,
-            composition=ground_state.composition,
-            device=self.device,
+        tuned, state = fetch(model, ModelDoc), fetch_kin(ground_state, RelaxedSetDoc)
+        try:
+            return produce(
+                TrajectoryDoc,
+                lambda: self._run(tuned, state),
+                parents=[tuned, state],
+                settings=self._inputs(),
+                spec_key=state.spec_key,
+                composition=state.composition,
+                device=self.device,
+            )
+        except RunPausedError:
+            return Response(replace=self.make(key_if_stored(tuned), key_if_stored(state)))
+
+    def key(self, model: ModelDoc, state: RelaxedSetDoc) -> str:
+        """Key of the document that :meth:`make` gives."""
+        return document_key(TrajectoryDoc, [model, state], self._inputs())
+
+    def planned(self, model: ModelDoc, state: RelaxedSetDoc) -> ProductionRun:
+        """The run, ready to be advanced.
+
+        Raises
+        ------
+        InsufficientDataError
+            If fewer orderings were relaxed than this one's rank.
+        """
+        supercell = self._chosen(state).structure * self.settings.supercell
+        key = self.key(model, state)
+        return ProductionRun(
+            key=key,
+            name=self.name,
+            spec_key=state.spec_key,
+            folder=ProductionFolder(load_settings().md_root / key),
+            atoms=AseAtomsAdaptor.get_atoms(supercell.remove_oxidation_states()),
+            settings=self._md_settings(),
+            model_key=model.key,
         )
+
+    def potential(self, model: ModelDoc) -> DeferredPotential:
+        """The model at the precision of the MD."""
+        wanted = self._potential_ref(model)
+        return DeferredPotential(lambda: load_calculator(wanted, blob=model.model_blob, device=self.device))
+
+    def _potential_ref(self, model: ModelDoc) -> PotentialRef:
+        return model.potential.model_copy(update={"dtype": self.settings.dtype})
 
     def _inputs(self) -> dict[str, object]:
         """What the trajectory depends on; the other temperatures of the campaign do not matter."""
         time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
         md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs", "dtype"}
         own = {"temperature_K": self.temperature_K, "replica": self.replica, "seed": self.seed}
+        own |= {"ordering": self.ordering} if self.ordering else {}
         return own | {"time_ps": time_ps, "discard_ps": discard_ps} | self.settings.model_dump(include=md)
 
-    def _run(self, model: ModelDoc, structure: Structure) -> TrajectoryDoc:
-        path = Path("trajectory.h5").absolute()
-        path.unlink(missing_ok=True)
-        time_ps, discard_ps = self.settings.length_ps(self.temperature_K)
-        supercell = structure * self.settings.supercell
-        potential = model.potential.model_copy(update={"dtype": self.settings.dtype})
-        result = self._drive(model, potential, supercell, path)
+    def _md_settings(self) -> MDSettings:
+        return MDSettings(
+            temperature_K=self.temperature_K,
+            time_ps=self.settings.length_ps(self.temperature_K)[0],
+            time_step_fs=self.settings.time_step_fs,
+            thermostat=self.settings.thermostat,
+            damping_fs=self.settings.damping_fs,
+            stride_fs=self.settings.stride_fs,
+            seed=self.seed,
+        )
+
+    def _chosen(self, state: RelaxedSetDoc) -> RelaxedStructure:
+        if self.ordering >= (n := len(state.relaxed)):
+            raise InsufficientDataError(
+                f"ordering {self.ordering} (counted from 0) is to be run, but only {n} were relaxed: see the failures "
+                "of the relaxations, or lower transport.orderings"
+            )
+        return state.relaxed[self.ordering]
+
+    def _run(self, model: ModelDoc, state: RelaxedSetDoc) -> TrajectoryDoc:
+        run = self.planned(model, state)
+        ProductionFolder.remove_old(run.folder.path.parent)
+        with waiting_shown(run):
+            outcome = advance(run, self.potential(model), self.device)
+            return self._document(model, state, run, outcome)
+
+    def _document(
+        self, model: ModelDoc, state: RelaxedSetDoc, run: ProductionRun, outcome: SegmentOutcome
+    ) -> TrajectoryDoc:
+        result, notes = outcome.result, run.folder.processes
+        discard_ps = self.settings.length_ps(self.temperature_K)[1]
+        above = self._chosen(state).energy_eV_per_atom - state.relaxed[0].energy_eV_per_atom
+        early = [f"the run ended early: {result.ended_early}"] if result.ended_early else []
         return TrajectoryDoc(
-            potential=potential,
+            potential=self._potential_ref(model),
             model_key=model.key,
             temperature_K=self.temperature_K,
             mean_temperature_K=result.mean_temperature_K(discard_ps),
             replica=self.replica,
+            ordering=self.ordering,
+            ordering_energy_eV_per_atom=above,
             seed=self.seed,
             thermostat=self.settings.thermostat.value,
-            n_atoms=len(supercell),
+            n_atoms=len(run.atoms),
             time_ps=result.time_ps,
-            requested_time_ps=time_ps,
+            requested_time_ps=run.settings.time_ps,
             discard_ps=discard_ps,
             frame_step_ps=self.settings.stride_fs / FS_PER_PS,
             n_frames=len(result.frame_times_ps),
             ended_early=result.ended_early,
-            trajectory_blob=Blob.from_bytes(path.read_bytes(), MEDIA_TYPE),
-            warnings=[f"the run ended early: {result.ended_early}"] if result.ended_early else [],
+            ns_per_day=result.time_ps / PS_PER_NS / (outcome.wall_s / S_PER_DAY),
+            segments=len(notes),
+            together=max(note.together for note in notes),
+            resumed_at_ps=[run.settings.time_at_ps(step) for step in outcome.resumed_at],
+            trajectory_blob=Blob.from_bytes(outcome.trajectory.read_bytes(), MEDIA_TYPE),
+            warnings=[*early, *outcome.notes],
+            resources=total_cost(notes),
         )
-
-    def _drive(self, model: ModelDoc, potential: PotentialRef, structure: Structure, path: Path) -> MDResult:
-        atoms = AseAtomsAdaptor.get_atoms(structure.copy().remove_oxidation_states())
-        calculator = load_calculator(potential, blob=model.model_blob, device=self.device)
-        step_ps = self.settings.stride_fs / FS_PER_PS
-        symbols = [site.specie.symbol for site in structure]
-        with TrajectoryWriter(
-            path, atoms.cell.array, symbols, step_ps, self.temperature_K, seed=self.seed, model_key=model.key
-        ) as writer:
-
-            def keep(frame: MDFrame) -> None:
-                writer.append(frame.positions_A, energy_eV=frame.potential_energy_eV, temperature_K=frame.temperature_K)
-
-            return run_md(
-                atoms,
-                calculator,
-                temperature_K=self.temperature_K,
-                time_ps=self.settings.length_ps(self.temperature_K)[0],
-                time_step_fs=self.settings.time_step_fs,
-                thermostat=self.settings.thermostat,
-                damping_fs=self.settings.damping_fs,
-                stride_fs=self.settings.stride_fs,
-                seed=self.seed,
-                on_frame=keep,
-            )
 
 
 @dataclass
@@ -168,11 +219,14 @@ class DiffusionMaker(Maker):
         Mobile species.
     charge_e : float
         Its charge in elementary charges.
+    framework_failure : FrameworkFailure
+        What is done with a run whose framework breaks.
     """
 
     name: str = "diffusion"
     mobile: str = "Li"
     charge_e: float = 1.0
+    framework_failure: FrameworkFailure = FrameworkFailure.EXCLUDE
 
     @stage_job(on_missing_none=True, output_schema=DiffusionDoc)
     def make(self, run: TrajectoryDoc | None) -> DiffusionDoc:
@@ -183,29 +237,39 @@ class DiffusionMaker(Maker):
             DiffusionDoc,
             lambda: self._analyse(run),
             parents=[run],
-            settings={"mobile": self.mobile, "charge_e": self.charge_e},
+            settings={
+                "mobile": self.mobile,
+                "charge_e": self.charge_e,
+                "framework_failure": FrameworkFailure(self.framework_failure).value,
+            },
             spec_key=run.spec_key,
             composition=run.composition,
         )
 
     def _analyse(self, run: TrajectoryDoc) -> DiffusionDoc:
         trajectory = read_trajectory(run.trajectory_blob.to_bytes())
-        found = analyze_trajectory(
-            trajectory.positions_A,
-            trajectory.lattice_A,
-            trajectory.species,
-            self.mobile,
-            trajectory.time_step_ps,
-            run.temperature_K,
-            charge_e=self.charge_e,
-            discard_ps=run.discard_ps,
-        )
+        try:
+            found = analyze_trajectory(
+                trajectory.positions_A,
+                trajectory.lattice_A,
+                trajectory.species,
+                self.mobile,
+                trajectory.time_step_ps,
+                run.temperature_K,
+                charge_e=self.charge_e,
+                discard_ps=run.discard_ps,
+                cut_at_onset=FrameworkFailure(self.framework_failure) is FrameworkFailure.CUT,
+            )
+        except TransportInputError:
+            if run.ended_early is None:
+                raise
+            return exploded_document(run, trajectory, self.mobile, self.charge_e)
         return diffusion_document(run, found)
 
 
 @dataclass
 class ConductivityMaker(Maker):
-    """Arrhenius fit over the runs of one composition.
+    """The runs of one composition combined at each temperature, and their Arrhenius fit.
 
     Parameters
     ----------
@@ -213,20 +277,17 @@ class ConductivityMaker(Maker):
         Name of the job.
     mobile : str
         Mobile species.
-    charge_e : float
-        Its charge in elementary charges.
     settings : TransportSettings
         Gives the reference temperature.
     """
 
     name: str = "conductivity"
     mobile: str = "Li"
-    charge_e: float = 1.0
     settings: TransportSettings = field(default_factory=TransportSettings)
 
     @stage_job(on_missing_none=True, output_schema=ConductivityDoc)
     def make(self, model: ModelDoc | str, diffusions: list[DiffusionDoc | None]) -> ConductivityDoc:
-        """Fit; raises InsufficientDataError if no run was analysed. The model may be given by its key."""
+        """Combine and fit; raises InsufficientDataError if no run was analysed. The model may be given by its key."""
         tuned = fetch(model, ModelDoc)
         found = [item for item in diffusions if item is not None]
         if not found:
@@ -236,83 +297,20 @@ class ConductivityMaker(Maker):
             ConductivityDoc,
             lambda: self._fit(tuned, found, missing),
             parents=[tuned, *found],
-            settings={"reference_temperature_K": self.settings.reference_temperature_K, "missing": missing},
+            settings={
+                "reference_temperature_K": self.settings.reference_temperature_K,
+                "missing": missing,
+                "replicas": "combined",
+            },
             spec_key=found[0].spec_key,
             composition=found[0].composition,
         )
 
     def _fit(self, model: ModelDoc, found: list[DiffusionDoc], missing: int) -> ConductivityDoc:
-        try:
-            fit = arrhenius_of(found, self.charge_e)
-        except TransportInputError as error:
-            fit, reason = None, str(error)
-        else:
-            reason = ""
         return ConductivityDoc(
             model_key=model.key,
             level_of_theory=model.label_level_of_theory,
             mobile=self.mobile,
-            points=arrhenius_points(found),
-            reference_temperature_K=self.settings.reference_temperature_K,
             missing=[f"{missing} MD runs did not finish: see the failures of the transport stage"] * bool(missing),
-            **fitted_fields(fit, self.settings.reference_temperature_K, reason, common_verdict(found)),
-        )
-
-
-@dataclass
-class PathwayMaker(Maker):
-    """Ion density, site occupancies and jumps of one trajectory.
-
-    Parameters
-    ----------
-    name : str
-        Name of the job.
-    mobile : str
-        Mobile species.
-    """
-
-    name: str = "pathways"
-    mobile: str = "Li"
-
-    @stage_job(data=["density_ions_per_A3"], output_schema=PathwayDoc)
-    def make(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
-        """Analyse one run.
-
-        Parameters
-        ----------
-        run : TrajectoryDoc
-            The run.
-        host : Structure
-            Disordered host cell whose site labels name the sites of the mobile species.
-        """
-        return produce(
-            PathwayDoc,
-            lambda: self._analyse(run, host),
-            parents=[run],
-            settings={"mobile": self.mobile, "resolution_A": PATHWAY_RESOLUTION_A, "sites": host.frac_coords},
-            spec_key=run.spec_key,
-            composition=run.composition,
-        )
-
-    def _analyse(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
-        trajectory = read_trajectory(run.trajectory_blob.to_bytes())
-        start = round(run.discard_ps / trajectory.time_step_ps)
-        data = (trajectory.positions_A[start:], trajectory.lattice_A, trajectory.species, self.mobile)
-        density = ion_density(*data, resolution_A=PATHWAY_RESOLUTION_A)
-        sites, labels = host_sites(host, trajectory.lattice_A, self.mobile)
-        found = site_occupancy(*data, sites, labels)
-        shape = density.number_density_per_A3.shape
-        return PathwayDoc(
-            model_key=run.model_key,
-            temperature_K=run.temperature_K,
-            mobile=self.mobile,
-            grid_shape=(shape[0], shape[1], shape[2]),
-            lattice_A=density.lattice_A.tolist(),
-            density_ions_per_A3=density.number_density_per_A3.ravel().tolist(),
-            n_mobile=density.mobile_count,
-            sites=[
-                SiteOccupancy(label=label, n_sites=labels.count(label), occupancy=float(value))
-                for label, value in found.occupancy_by_label.items()
-            ],
-            jumps={f"{a}->{b}": int(n) for (a, b), n in found.jumps_by_label.items() if n > 0},
+            **conductivity_fields(run_groups(found), self.settings.reference_temperature_K),
         )

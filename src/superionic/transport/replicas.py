@@ -9,7 +9,7 @@ from scipy.special import ndtri, stdtrit
 from superionic.errors import TransportInputError
 from superionic.transport.conductivity import nernst_einstein_factor
 from superionic.transport.displacement import Array
-from superionic.transport.result import Diffusion
+from superionic.transport.result import RunNumbers
 from superionic.transport.verdicts import Verdict
 
 LEVEL_68 = 0.6827
@@ -172,7 +172,7 @@ def _quantile(level: float, freedom: float) -> float:
     return float(ndtri(side) if np.isinf(freedom) else stdtrit(freedom, side))
 
 
-def combine_replicas(runs: Sequence[Diffusion], *, min_hops: int = 30) -> CombinedDiffusion:
+def combine_replicas(runs: Sequence[RunNumbers], *, min_hops: int = 30) -> CombinedDiffusion:
     """Combine runs of one material at one temperature: several seeds, several orderings.
 
     Runs count by ions times time. Runs with an unstable framework or without a diffusive window are left out and
@@ -180,8 +180,8 @@ def combine_replicas(runs: Sequence[Diffusion], *, min_hops: int = 30) -> Combin
 
     Parameters
     ----------
-    runs : sequence of Diffusion
-        Results of `analyze_trajectory`.
+    runs : sequence of RunNumbers
+        Results of `analyze_trajectory`, or what documents keep of them.
     min_hops : int
         Fewer jumps than this over all runs that enter give the verdict `too_few_hops`.
 
@@ -209,7 +209,7 @@ def combine_replicas(runs: Sequence[Diffusion], *, min_hops: int = 30) -> Combin
     return _combined(runs, used, left_out, weights, verdict, n_hops)
 
 
-def _check_alike(runs: Sequence[Diffusion]) -> None:
+def _check_alike(runs: Sequence[RunNumbers]) -> None:
     if not runs:
         raise TransportInputError("there are no runs to combine: give at least one result of analyze_trajectory.")
     kinds = {(run.mobile, run.charge_e) for run in runs}
@@ -221,7 +221,7 @@ def _check_alike(runs: Sequence[Diffusion]) -> None:
         )
 
 
-def _errors(run: Diffusion, std: float) -> float:
+def _errors(run: RunNumbers, std: float) -> float:
     """Standard error of a run; that of few hops is the shot noise, not the bound it was widened to."""
     if run.verdict is Verdict.OK:
         return std
@@ -229,8 +229,8 @@ def _errors(run: Diffusion, std: float) -> float:
 
 
 def _combined(
-    runs: Sequence[Diffusion],
-    used: list[Diffusion],
+    runs: Sequence[RunNumbers],
+    used: list[RunNumbers],
     left_out: tuple[LeftOut, ...],
     weights: Array,
     verdict: Verdict,
@@ -277,7 +277,7 @@ def _combined(
     )
 
 
-def _components(used: list[Diffusion], weights: Array, stem: str) -> tuple[Array, Array]:
+def _components(used: list[RunNumbers], weights: Array, stem: str) -> tuple[Array, Array]:
     """Means and errors of the axes or of the planes."""
     values = np.array([getattr(run, f"{stem}_cm2_per_s") for run in used])
     stds = np.array([getattr(run, f"{stem}_std_cm2_per_s") for run in used])
@@ -289,7 +289,7 @@ def _interval(value: float, half_width: float) -> tuple[float, float]:
     return max(value - half_width, 0.0), value + half_width
 
 
-def _bound(used: list[Diffusion], weights: Array) -> float:
+def _bound(used: list[RunNumbers], weights: Array) -> float:
     """Weighted mean of the runs' own 95 % bounds, which is above the bound of the mean."""
     bounds = [
         run.diffusivity_interval95_cm2_per_s[1]
@@ -300,7 +300,7 @@ def _bound(used: list[Diffusion], weights: Array) -> float:
     return float(weights @ np.array(bounds) / weights.sum())
 
 
-def _haven(used: list[Diffusion], tracer: Pooled, verdict: Verdict) -> tuple[float | None, float | None]:
+def _haven(used: list[RunNumbers], tracer: Pooled, verdict: Verdict) -> tuple[float | None, float | None]:
     """Ratio of the means: the mean of ratios would be biased by the noise of each collective diffusivity."""
     known = [
         (run.diffusivity_collective_cm2_per_s, run.diffusivity_collective_std_cm2_per_s, run)
@@ -318,7 +318,7 @@ def _haven(used: list[Diffusion], tracer: Pooled, verdict: Verdict) -> tuple[flo
     return (ratio, ratio * relative) if relative < 1.0 else (None, None)
 
 
-def _reason(runs: Sequence[Diffusion], used: list[Diffusion], tracer: Pooled, n_hops: int, verdict: Verdict) -> str:
+def _reason(runs: Sequence[RunNumbers], used: list[RunNumbers], tracer: Pooled, n_hops: int, verdict: Verdict) -> str:
     parts = [f"{len(used)} of {len(runs)} runs, {n_hops} jumps"]
     if verdict is Verdict.TOO_FEW_HOPS:
         parts.append("too few for a rate: run longer, larger or hotter")
@@ -329,7 +329,7 @@ def _reason(runs: Sequence[Diffusion], used: list[Diffusion], tracer: Pooled, n_
     return "; ".join(parts)
 
 
-def _nothing(runs: Sequence[Diffusion], left_out: tuple[LeftOut, ...]) -> CombinedDiffusion:
+def _nothing(runs: Sequence[RunNumbers], left_out: tuple[LeftOut, ...]) -> CombinedDiffusion:
     worst = (
         Verdict.FRAMEWORK_UNSTABLE
         if any(run.verdict is Verdict.FRAMEWORK_UNSTABLE for run in runs)

@@ -7,7 +7,7 @@ from superionic.transport.anisotropy import Part, along, in_plane
 from superionic.transport.curves import MsdCurves, plane_normal, unit_vector
 from superionic.transport.displacement import Array
 from superionic.transport.estimator import Estimate, SlopeSamples, tracer_estimate
-from superionic.transport.integrity import FrameworkIntegrity
+from superionic.transport.framework_state import FrameworkIntegrity
 from superionic.transport.verdicts import Verdict
 from superionic.units import A2_PER_PS_IN_CM2_PER_S
 
@@ -51,11 +51,8 @@ class Cut:
 
 
 @dataclass(frozen=True, eq=False)
-class Diffusion:
-    """Transport numbers of one trajectory; every `_std` is the half width of the 68 % interval.
-
-    Values may be used when `verdict` is `ok`. With `not_diffusive` and `too_few_hops` the errors are widened so that
-    they reach both zero and the upper bound, and the bound is what the run has to say.
+class RunNumbers:
+    """What one run has to say, as far as a combination with others needs it.
 
     Attributes
     ----------
@@ -65,45 +62,86 @@ class Diffusion:
         Number of mobile ions.
     charge_e : float
         Charge per mobile ion in elementary charges.
-    temperature_K, time_step_ps, duration_ps, volume_A3 : float
-        Temperature, time between frames, length of the run analysed, and cell volume.
+    temperature_K, duration_ps : float
+        Temperature, and length of the run analysed.
     number_density_per_A3 : float
         Mobile ions per A^3.
     diffusivity_cm2_per_s, diffusivity_std_cm2_per_s : float
-        Tracer diffusivity in three dimensions.
-    diffusivity_interval68_cm2_per_s, diffusivity_interval95_cm2_per_s : tuple of float
-        Low and high end; never below zero.
+        Tracer diffusivity in three dimensions, and the half width of its 68 % interval.
+    diffusivity_interval95_cm2_per_s : tuple of float
+        Low and high end of the 95 % interval; never below zero.
     diffusivity_upper_bound_cm2_per_s : float or None
         95 % upper bound, where the verdict is `too_few_hops` or (unless the ions run away ballistically)
         `not_diffusive`.
     conductivity_S_per_cm, conductivity_std_S_per_cm : float
         Nernst-Einstein with the tracer diffusivity (Haven ratio 1).
-    conductivity_interval95_S_per_cm : tuple of float
-        Low and high end.
     diffusivity_axes_cm2_per_s, diffusivity_axes_std_cm2_per_s : numpy.ndarray, (3,)
         u^T D u along the unit vectors u of a, b and c. In an oblique cell these are not orthogonal.
     diffusivity_planes_cm2_per_s, diffusivity_planes_std_cm2_per_s : numpy.ndarray, (3,)
         Mean of D over two orthogonal directions in the planes ab, ac and bc: (tr D - n^T D n) / 2 with n the normal.
-    conductivity_axes_S_per_cm, conductivity_axes_std_S_per_cm : numpy.ndarray, (3,)
-        Nernst-Einstein of the diffusivities along the axes.
-    conductivity_planes_S_per_cm, conductivity_planes_std_S_per_cm : numpy.ndarray, (3,)
-        Nernst-Einstein of the diffusivities in the planes.
     diffusivity_collective_cm2_per_s, diffusivity_collective_std_cm2_per_s : float or None
         Charge (collective) diffusivity; None when no error can be given.
     haven_ratio, haven_ratio_std : float or None
         Tracer over collective diffusivity; None when not determined (no window, or an error of 100 % and more).
     n_hops : int
         Jumps counted over all ions.
+    verdict : Verdict
+        Whether the numbers may be used.
+    verdict_reason : str
+        Why, in words.
+    """
+
+    mobile: str
+    mobile_count: int
+    charge_e: float
+    temperature_K: float
+    duration_ps: float
+    number_density_per_A3: float
+    diffusivity_cm2_per_s: float
+    diffusivity_std_cm2_per_s: float
+    diffusivity_interval95_cm2_per_s: tuple[float, float]
+    diffusivity_upper_bound_cm2_per_s: float | None
+    conductivity_S_per_cm: float
+    conductivity_std_S_per_cm: float
+    diffusivity_axes_cm2_per_s: Array
+    diffusivity_axes_std_cm2_per_s: Array
+    diffusivity_planes_cm2_per_s: Array
+    diffusivity_planes_std_cm2_per_s: Array
+    diffusivity_collective_cm2_per_s: float | None
+    diffusivity_collective_std_cm2_per_s: float | None
+    haven_ratio: float | None
+    haven_ratio_std: float | None
+    n_hops: int
+    verdict: Verdict
+    verdict_reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Diffusion(RunNumbers):
+    """Transport numbers of one trajectory; every `_std` is the half width of the 68 % interval.
+
+    Values may be used when `verdict` is `ok`. With `not_diffusive` and `too_few_hops` the errors are widened so that
+    they reach both zero and the upper bound, and the bound is what the run has to say. The attributes of
+    :class:`RunNumbers` come first.
+
+    Attributes
+    ----------
+    time_step_ps, volume_A3 : float
+        Time between frames, and cell volume.
+    diffusivity_interval68_cm2_per_s : tuple of float
+        Low and high end; never below zero.
+    conductivity_interval95_S_per_cm : tuple of float
+        Low and high end.
+    conductivity_axes_S_per_cm, conductivity_axes_std_S_per_cm : numpy.ndarray, (3,)
+        Nernst-Einstein of the diffusivities along the axes.
+    conductivity_planes_S_per_cm, conductivity_planes_std_S_per_cm : numpy.ndarray, (3,)
+        Nernst-Einstein of the diffusivities in the planes.
     window_ps : tuple of float
         First and last lag of the fit, in ps.
     loglog_slope, loglog_slope_std : float
         d ln MSD / d ln t in the window, and its standard error. Vibrations pull it below 1 for slow ions.
     site_loglog_slope, site_loglog_slope_std : float
         The same for the resting places of the ions, which is what the verdict judges; NaN without jumps.
-    verdict : Verdict
-        Whether the numbers may be used.
-    verdict_reason : str
-        Why, in words.
     msd_time_ps, msd_tracer_A2, msd_collective_A2, msd_host_A2 : numpy.ndarray, (lags,)
         All-origin curves for lags up to half of the run: per mobile ion, <|sum_i dr_i|^2> / N, and per host atom
         (NaN without a host).
@@ -119,42 +157,19 @@ class Diffusion:
         What was cut off at the end because the framework was no longer the crystal; None if nothing was.
     """
 
-    mobile: str
-    mobile_count: int
-    charge_e: float
-    temperature_K: float
     time_step_ps: float
-    duration_ps: float
     volume_A3: float
-    number_density_per_A3: float
-    diffusivity_cm2_per_s: float
-    diffusivity_std_cm2_per_s: float
     diffusivity_interval68_cm2_per_s: tuple[float, float]
-    diffusivity_interval95_cm2_per_s: tuple[float, float]
-    diffusivity_upper_bound_cm2_per_s: float | None
-    conductivity_S_per_cm: float
-    conductivity_std_S_per_cm: float
     conductivity_interval95_S_per_cm: tuple[float, float]
-    diffusivity_axes_cm2_per_s: Array
-    diffusivity_axes_std_cm2_per_s: Array
-    diffusivity_planes_cm2_per_s: Array
-    diffusivity_planes_std_cm2_per_s: Array
     conductivity_axes_S_per_cm: Array
     conductivity_axes_std_S_per_cm: Array
     conductivity_planes_S_per_cm: Array
     conductivity_planes_std_S_per_cm: Array
-    diffusivity_collective_cm2_per_s: float | None
-    diffusivity_collective_std_cm2_per_s: float | None
-    haven_ratio: float | None
-    haven_ratio_std: float | None
-    n_hops: int
     window_ps: tuple[float, float]
     loglog_slope: float
     loglog_slope_std: float
     site_loglog_slope: float
     site_loglog_slope_std: float
-    verdict: Verdict
-    verdict_reason: str
     msd_time_ps: Array
     msd_tracer_A2: Array
     msd_collective_A2: Array
@@ -201,6 +216,11 @@ class Diffusion:
         if self.verdict in UNUSABLE:
             found = widened(found, None if bound is None else bound / A2_PER_PS_IN_CM2_PER_S)
         return Estimate(*(A2_PER_PS_IN_CM2_PER_S * x for x in (found.value, found.std, found.half_width_95)))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know although the verdict is `ok`: defects of the host."""
+        return self.integrity.warnings
 
     @property
     def diffusivity_cm2_per_s_std(self) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 from superionic.errors import TransportInputError
 from superionic.transport.arrhenius import Arrhenius, Prediction, fit_arrhenius
 from superionic.transport.arrhenius_input import FitMethod
+from superionic.transport.pathways.result import Pathways
 from superionic.transport.replicas import CombinedDiffusion, combine_replicas
-from superionic.transport.result import Diffusion
+from superionic.transport.result import Diffusion, RunNumbers
 from superionic.transport.verdicts import Verdict
 
 
@@ -28,12 +29,15 @@ class AnalysedRun:
         What was found, assumed or changed while reading.
     diffusion : Diffusion
         Its numbers.
+    pathways : Pathways, optional
+        Where its ions are and how they get on, if that was asked for.
     """
 
     files: tuple[Path, ...]
     formula: str
     notes: tuple[str, ...]
     diffusion: Diffusion
+    pathways: Pathways | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,31 +119,83 @@ def build_study(
     """
     points = []
     for group in groups:
-        combined = combine_replicas([run.diffusion for run in group], min_hops=min_hops) if len(group) > 1 else None
+        combined = combine_runs([run.diffusion for run in group], min_hops=min_hops)
         points.append(TemperaturePoint(tuple(group), combined))
     points.sort(key=lambda point: point.result.temperature_K)
-    if len({point.result.temperature_K for point in points}) < 2:  # noqa: PLR2004 (a line needs two)
-        return Study(tuple(points), no_fit_reason="one temperature", reference_temperature_K=reference_temperature_K)
-    try:
-        fit = _fit(points, FitMethod.WEIGHTED)
-    except TransportInputError as error:
-        return Study(tuple(points), no_fit_reason=str(error), reference_temperature_K=reference_temperature_K)
-    enough = len(np.unique(fit.temperatures_K)) > 2  # noqa: PLR2004 (no scatter about a line through two points)
+    fits = fit_temperatures(
+        [([run.diffusion for run in point.runs], point.combined) for point in points], reference_temperature_K
+    )
     return Study(
         tuple(points),
-        fit=fit,
-        unweighted=_fit(points, FitMethod.UNWEIGHTED) if enough else None,
+        fit=fits.fit,
+        unweighted=fits.unweighted,
+        no_fit_reason=fits.no_fit_reason,
         reference_temperature_K=reference_temperature_K,
-        prediction=fit.conductivity_at(reference_temperature_K),
+        prediction=fits.prediction,
     )
 
 
-def _fit(points: Sequence[TemperaturePoint], method: FitMethod) -> Arrhenius:
-    results = [point.result for point in points]
+@dataclass(frozen=True, eq=False)
+class TemperatureFits:
+    """Arrhenius fits over the temperatures of one material.
+
+    Attributes
+    ----------
+    fit, unweighted, no_fit_reason, prediction
+        As in :class:`Study`.
+    """
+
+    fit: Arrhenius | None = None
+    unweighted: Arrhenius | None = None
+    no_fit_reason: str = ""
+    prediction: Prediction | None = None
+
+
+def combine_runs(runs: Sequence[RunNumbers], *, min_hops: int = 30) -> CombinedDiffusion | None:
+    """Combination of the runs at one temperature; None for a single run, which speaks for itself.
+
+    Raises
+    ------
+    TransportInputError
+        As :func:`~superionic.transport.replicas.combine_replicas`.
+    """
+    return combine_replicas(runs, min_hops=min_hops) if len(runs) > 1 else None
+
+
+def fit_temperatures(
+    points: Sequence[tuple[Sequence[RunNumbers], CombinedDiffusion | None]], reference_temperature_K: float
+) -> TemperatureFits:
+    """Fit the temperatures of one material, weighted by the errors and as usual in the literature.
+
+    Parameters
+    ----------
+    points : sequence of (runs, combination)
+        The runs at each temperature, and their combination where there are several.
+    reference_temperature_K : float
+        Temperature of the prediction, in K.
+
+    Returns
+    -------
+    TemperatureFits
+        Without fits, but with the reason, if fewer than two temperatures can be used.
+    """
+    if len({(combined or runs[0]).temperature_K for runs, combined in points}) < 2:  # noqa: PLR2004 (a line needs two)
+        return TemperatureFits(no_fit_reason="one temperature")
+    try:
+        fit = _fit(points, FitMethod.WEIGHTED)
+    except TransportInputError as error:
+        return TemperatureFits(no_fit_reason=str(error))
+    enough = len(np.unique(fit.temperatures_K)) > 2  # noqa: PLR2004 (no scatter about a line through two points)
+    unweighted = _fit(points, FitMethod.UNWEIGHTED) if enough else None
+    return TemperatureFits(fit, unweighted, prediction=fit.conductivity_at(reference_temperature_K))
+
+
+def _fit(points: Sequence[tuple[Sequence[RunNumbers], CombinedDiffusion | None]], method: FitMethod) -> Arrhenius:
+    results = [combined or runs[0] for runs, combined in points]
     usable = [k for k, result in enumerate(results) if result.verdict is Verdict.OK]
-    first = [point.runs[0].diffusion for point in points]
+    densities = [float(np.mean([run.number_density_per_A3 for run in runs])) for runs, _ in points]
     # thermal expansion changes the density a little from one temperature to the next
-    density = float(np.mean([first[k].number_density_per_A3 for k in usable])) if usable else None
+    density = float(np.mean([densities[k] for k in usable])) if usable else None
     return fit_arrhenius(
         [result.temperature_K for result in results],
         [result.diffusivity_cm2_per_s for result in results],

@@ -9,11 +9,13 @@ class Verdict(StrEnum):
     Attributes
     ----------
     OK
-        Diffusive regime found, enough hops, framework intact: value and error may be used.
+        Diffusive regime found, enough hops, framework intact: value and error may be used. Isolated defects of the host
+        are named in the reason.
     NOT_DIFFUSIVE
         The mean square displacement never grows linearly with time inside the run: only a bound, if any, is usable.
     FRAMEWORK_UNSTABLE
-        The host lattice moves: melting, amorphisation or host hopping. The number is not that of the crystal.
+        More host atoms leave their sites than chance explains: melting, amorphisation or host hopping. The number is
+        not that of the crystal that was meant.
     TOO_FEW_HOPS
         Too few jumps were seen to know a rate: only the upper bound is usable.
     EXTRAPOLATED

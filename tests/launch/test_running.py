@@ -9,10 +9,11 @@ from jobflow import JobStore
 from maggma.stores import MemoryStore, MongoStore
 
 from superionic.database import live
-from superionic.database.live import TRAININGS, LiveDocument
+from superionic.database.live import MD_RUNS, TRAININGS, LiveDocument
 from superionic.database.stores import collection, job_store
-from superionic.launch.trainings import running_trainings
+from superionic.launch.running import running_md, running_trainings
 from superionic.training.progress import HeadErrors, Phase, TrainingProgress
+from superionic.transport.progress import MDPhase, MDProgress
 
 FIXED = {
     "name": "train: multihead",
@@ -47,6 +48,17 @@ def test_running_training_is_shown_until_it_ends(database):
     document.show(progress(Phase.FINISHED).as_dict(), last=True)
     assert running_trainings(database, "spec") == []
     assert collection(database, TRAININGS).count_documents({}) == 1
+
+
+@pytest.mark.integration
+def test_running_md_is_shown_until_it_is_left(database):
+    store = job_store(database)
+    store.connect()
+    found = MDProgress(MDPhase.RUNNING, 800.0, 500.0, 1, 1000, 1.0, 790.0, 2.0, 60.0)
+    LiveDocument(store, MD_RUNS, "a", FIXED).show(found.as_dict())
+    LiveDocument(store, MD_RUNS, "b", FIXED).show(MDProgress(MDPhase.PAUSED, 800.0, 500.0).as_dict())
+    assert [work.progress for work in running_md(database, "spec")] == [found]
+    assert running_trainings(database, "spec") == []
 
 
 @pytest.mark.parametrize("store", [None, JobStore(MemoryStore())])

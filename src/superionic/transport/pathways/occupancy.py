@@ -1,4 +1,4 @@
-"""Where the mobile ions are: density on a grid, occupancy of sites, jumps between sites."""
+"""Occupancy of given sites by the nearest-site rule, without hysteresis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,38 +10,6 @@ from scipy.spatial import cKDTree
 from superionic.errors import TransportInputError
 from superionic.transport.checks import check_positive
 from superionic.transport.displacement import Array, HostFrame, host_frame
-
-MAX_VOXELS = 50_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class IonDensity:
-    """Density of the mobile ions on a grid over the cell, in both normalisations that are in use.
-
-    An isosurface value means nothing without its normalisation: the two differ by the number of mobile ions. Store
-    the choice with every plot.
-
-    Attributes
-    ----------
-    number_density_per_A3 : numpy.ndarray, (na, nb, nc)
-        Ions per A^3, counts / (frames * voxel volume): integrates to the number of mobile ions. Independent of the
-        size of the supercell.
-    probability_density_per_A3 : numpy.ndarray, (na, nb, nc)
-        Probability per A^3: integrates to 1. Falls with the size of the supercell.
-    lattice_A : numpy.ndarray, (3, 3)
-        Cell vectors in the rows, in angstrom.
-    voxel_volume_A3 : float
-        Volume of a voxel in A^3. Voxel (i, j, k) spans fractional coordinates from (i, j, k) / shape to the next.
-    mobile_count, n_frames : int
-        Number of mobile ions, and of frames.
-    """
-
-    number_density_per_A3: Array
-    probability_density_per_A3: Array
-    lattice_A: Array
-    voxel_volume_A3: float
-    mobile_count: int
-    n_frames: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,61 +43,6 @@ class SiteOccupancy:
     jumps_by_label: dict[tuple[str, str], int]
     mobile_count: int
     n_frames: int
-
-
-def ion_density(
-    positions_A: ArrayLike,
-    lattice_A: ArrayLike,
-    species: Sequence[str],
-    mobile: str,
-    *,
-    resolution_A: float = 0.2,
-    wrapped: bool = False,
-) -> IonDensity:
-    """Histogram of the mobile ions in the frame of the host.
-
-    Parameters
-    ----------
-    positions_A : array_like, (frames, atoms, 3)
-        Cartesian positions in angstrom.
-    lattice_A : array_like, (3, 3)
-        Cell vectors in the rows, in angstrom.
-    species : sequence of str
-        One chemical symbol per atom.
-    mobile : str
-        Symbol of the mobile species.
-    resolution_A : float
-        Largest edge of a voxel, in angstrom.
-    wrapped : bool
-        Whether positions are wrapped into the cell.
-
-    Returns
-    -------
-    IonDensity
-        The density in both normalisations.
-
-    Raises
-    ------
-    TransportInputError
-        If the input cannot be used or the grid would exceed 5e7 voxels.
-    """
-    frame = host_frame(positions_A, lattice_A, species, mobile, 1.0, wrapped=wrapped)
-    edges = np.linalg.norm(frame.lattice_A, axis=1) / check_positive("resolution_A", resolution_A)
-    if np.prod(edges) > MAX_VOXELS:
-        raise TransportInputError(
-            f"resolution_A = {resolution_A} gives {np.prod(edges):.2g} voxels, above {MAX_VOXELS:.0e}: coarsen it."
-        )
-    shape = tuple(int(n) for n in np.ceil(edges - 1e-9))
-    inverse, size = np.linalg.inv(frame.lattice_A), int(np.prod(shape))
-    counts = np.zeros(size)
-    for block in frame.chunks(frame.mobile_index):
-        fractional = block.transpose(0, 2, 1).reshape(-1, 3) @ inverse
-        voxels = np.floor((fractional % 1.0) * shape).astype(np.intp) % shape
-        counts += np.bincount(np.ravel_multi_index(tuple(voxels.T), shape), minlength=size)
-    voxel = frame.volume_A3 / size
-    number = (counts / (frame.n_frames * voxel)).reshape(shape)
-    n_mobile = len(frame.mobile_index)
-    return IonDensity(number, number / n_mobile, frame.lattice_A, voxel, n_mobile, frame.n_frames)
 
 
 def site_occupancy(

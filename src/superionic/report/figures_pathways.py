@@ -1,0 +1,331 @@
+"""How the mobile ions get on: isosurface with framework and network, free energy along the best ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from pymatgen.core import Element
+from scipy.ndimage import map_coordinates
+from scipy.spatial import ConvexHull, QhullError
+
+from superionic.report.figures_density import (
+    cell_edges,
+    enclosing_level,
+    kinds_of,
+    link_widths,
+    place_title,
+    repeated,
+    segments,
+    smooth_grid,
+)
+from superionic.report.numbers import significant
+from superionic.report.theme import GREY, INK, SEQUENTIAL, Chart, axis, colour, style, symbol
+from superionic.transport.pathway_schemas import BottleneckPart, PathPart, PathwayDoc
+from superionic.transport.pathways.percolation import upright
+
+Floats = NDArray[np.float64]
+SURFACE_POINTS = 44
+ENCLOSED = (0.9, 0.5)
+EDGE = 1e-9
+BOND_REACH = 1.25
+MIN_CORNERS = 4
+CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
+SYMBOLS_3D = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
+
+
+def cartesian_grid(doc: PathwayDoc, density: Floats, points: int) -> tuple[Floats, Floats]:
+    """The density on a rectangular grid around the (possibly oblique) cell; zero outside of the cell.
+
+    Parameters
+    ----------
+    doc : PathwayDoc
+        Lattice.
+    density : numpy.ndarray, (na, nb, nc)
+        Density over the cell.
+    points : int
+        Grid points along the longest edge of the box.
+
+    Returns
+    -------
+    coordinates : numpy.ndarray
+        Cartesian coordinates, A, shape (3, nx, ny, nz).
+    values : numpy.ndarray
+        Density, ions/A^3, shape (nx, ny, nz).
+    """
+    lattice = np.array(doc.lattice_A)
+    corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T @ lattice
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    step = (high - low).max() / (points - 1)
+    edges = [np.arange(low[i], high[i] + step / 2, step) for i in range(3)]
+    coordinates = np.array(np.meshgrid(*edges, indexing="ij"))
+    fractional = np.einsum("ixyz,ij->jxyz", coordinates, np.linalg.inv(lattice))
+    # voxel i covers [i, i + 1) / n, so its value belongs to its middle
+    index = fractional * np.array(density.shape)[:, None, None, None] - 0.5
+    values = map_coordinates(density, index, order=1, mode="grid-wrap")
+    inside = np.all((fractional >= -EDGE) & (fractional <= 1 + EDGE), axis=0)
+    return coordinates, np.where(inside, values, 0.0)
+
+
+def surface_chart(doc: PathwayDoc, index: int) -> Chart:
+    """Isosurfaces of the density with the framework, the sites and the network of jumps."""
+    density, lattice = smooth_grid(doc), np.array(doc.lattice_A)
+    coordinates, values = cartesian_grid(doc, density, SURFACE_POINTS)
+    low, high, words = surface_levels(doc, density)
+    x, y, z = (part.ravel().astype(np.float32) for part in coordinates)
+    surface = go.Isosurface(
+        x=x,
+        y=y,
+        z=z,
+        value=values.ravel().astype(np.float32),
+        isomin=low,
+        isomax=high,
+        surface={"count": 2},
+        opacity=0.35,
+        caps={"x_show": False, "y_show": False, "z_show": False},
+        colorscale=SEQUENTIAL,
+        showscale=False,
+        hoverinfo="skip",
+    )
+    figure = go.Figure([surface, cell_edges(lattice), *_framework(doc, lattice), *_network(doc, lattice)])
+    scene_axis = {"showbackground": False, "gridcolor": "#e6e8eb", "zeroline": False, "nticks": 5}
+    titles = {f"{name}axis": scene_axis | {"title": {"text": f"{name} (Å)"}} for name in "xyz"}
+    style(
+        figure,
+        scene=titles | {"aspectmode": "data", "camera": CAMERA},
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        legend={"orientation": "v", "x": 0, "y": 1, "yanchor": "top", "bgcolor": "rgba(255,255,255,0.7)"},
+    )
+    return Chart(f"surface-{index}", place_title("Isosurface, framework and network", doc), words, figure, 560)
+
+
+def surface_levels(doc: PathwayDoc, density: Floats) -> tuple[float, float, str]:
+    """Levels of the two surfaces, and what they mean in both normalisations.
+
+    Parameters
+    ----------
+    doc : PathwayDoc
+        The document.
+    density : numpy.ndarray
+        Its density, smoothed.
+
+    Returns
+    -------
+    low, high : float
+        Levels in ions/A^3.
+    words : str
+        Caption.
+    """
+    share = doc.n_cells / doc.n_mobile
+    high = enclosing_level(density, ENCLOSED[1])
+    widest = next((neck for neck in reversed(doc.bottlenecks) if neck.density_ions_per_A3 is not None), None)
+    if widest is None or widest.density_ions_per_A3 is None or widest.density_ions_per_A3 >= high:
+        low = enclosing_level(density, ENCLOSED[0])
+        outer = f"encloses {100 * ENCLOSED[0]:g} % of the ions"
+    else:
+        low = widest.density_ions_per_A3
+        outer = f"is where the density percolates ({widest.direction})"
+    words = (
+        f"Outer surface: {significant(low)} ions/Å³ (probability {significant(low * share)} per Å³), {outer}. Inner: "
+        f"{significant(high)} ions/Å³ (probability {significant(high * share)} per Å³), encloses "
+        f"{100 * ENCLOSED[1]:g} % of the ions. Grey: mean framework with its polyhedra; coloured: sites by kind; "
+        "black: jumps seen between sites, wider for more. The probability integrates to 1 over the cell that is drawn."
+    )
+    return low, high, words
+
+
+def _framework(doc: PathwayDoc, lattice: Floats) -> list[Any]:
+    """Atoms, bonds and polyhedra of the framework, light."""
+    if not doc.framework:
+        return []
+    places, numbers = repeated([atom.fractional for atom in doc.framework])
+    centres, corners = _polyhedra(doc, lattice, places, numbers)
+    species = [doc.framework[k].species for k in numbers]
+    extra = np.array([corner for group in corners for corner in group]).reshape(-1, 3)
+    atoms = np.concatenate([places @ lattice, extra])
+    names = species + [""] * len(extra)
+    traces: list[Any] = [
+        go.Scatter3d(
+            x=atoms[:, 0],
+            y=atoms[:, 1],
+            z=atoms[:, 2],
+            mode="markers",
+            marker={"size": 3.5, "color": GREY, "opacity": 0.7},
+            text=names,
+            hovertemplate="%{text}<extra>framework</extra>",
+            name="framework",
+        )
+    ]
+    lines: list[Any] = []
+    for centre, group in zip(centres, corners, strict=True):
+        for corner in group:
+            lines += [centre, corner, np.full(3, np.nan)]
+    if lines:
+        x, y, z = np.array(lines).T
+        traces.append(
+            go.Scatter3d(
+                x=x,
+                y=y,
+                z=z,
+                mode="lines",
+                line={"color": "#b9bec7", "width": 3},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+    return traces + _hulls(corners)
+
+
+def _polyhedra(doc: PathwayDoc, lattice: Floats, places: Floats, numbers: list[int]) -> tuple[Floats, list[Floats]]:
+    """Centres (cations of the framework) and the anions bonded to each, Cartesian."""
+    charge = [_electronegativity(atom.species) for atom in doc.framework]
+    anion = np.array(charge) > np.mean(charge) if len(set(charge)) > 1 else np.zeros(len(charge), dtype=bool)
+    ends = np.array([atom.fractional for k, atom in enumerate(doc.framework) if anion[k]]).reshape(-1, 3)
+    shifts = np.array(np.meshgrid(*3 * [[-1, 0, 1]])).reshape(3, -1).T
+    around = (ends + shifts[:, None]).reshape(-1, 3) @ lattice
+    centres = (
+        np.array([place for place, k in zip(places, numbers, strict=True) if not anion[k]]).reshape(-1, 3) @ lattice
+    )
+    if not len(around) or not len(centres):
+        return np.empty((0, 3)), []
+    corners = []
+    for centre in centres:
+        distance = np.linalg.norm(around - centre, axis=1)
+        corners.append(around[distance < BOND_REACH * distance.min()])
+    return centres, corners
+
+
+def _electronegativity(species: str) -> float:
+    return float(np.mean([Element(symbol_).X for symbol_ in species.split("/")]))
+
+
+def _hulls(corners: list[Floats]) -> list[Any]:
+    """All polyhedra as one mesh."""
+    points, faces, start = [], [], 0
+    for group in corners:
+        if len(group) < MIN_CORNERS:
+            continue
+        try:
+            hull = ConvexHull(group)
+        except QhullError:
+            continue  # flat: no volume to draw, its bonds are drawn
+        points.append(group)
+        faces.append(hull.simplices + start)
+        start += len(group)
+    if not points:
+        return []
+    x, y, z = np.concatenate(points).T
+    i, j, k = np.concatenate(faces).T
+    return [go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color="#9aa1ab", opacity=0.12, hoverinfo="skip", flatshading=True)]
+
+
+def _network(doc: PathwayDoc, lattice: Floats) -> list[Any]:
+    """Links and sites."""
+    traces: list[Any] = []
+    for link, width in zip(doc.links, link_widths(doc), strict=True):
+        path: list[Any] = []
+        for start, end in segments(doc, link):
+            path += [start @ lattice, end @ lattice, np.full(3, np.nan)]
+        x, y, z = np.array(path).T
+        names = doc.density_sites[link.start].label, doc.density_sites[link.end].label
+        text = f"{names[0]} – {names[1]}: {link.forward} + {link.backward} jumps, {link.distance_A:.2f} Å"
+        line = {"color": INK, "width": 1.6 * width}
+        traces.append(
+            go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, text=text, hoverinfo="text", showlegend=False)
+        )
+    for k, kind in enumerate(kinds_of(doc)):
+        places = repeated([site.fractional for site in doc.density_sites if site.label == kind])[0] @ lattice
+        marker = {"size": 6, "color": colour(k), "symbol": SYMBOLS_3D[k % len(SYMBOLS_3D)]}
+        traces.append(
+            go.Scatter3d(
+                x=places[:, 0],
+                y=places[:, 1],
+                z=places[:, 2],
+                mode="markers",
+                marker=marker,
+                name=kind,
+                hovertemplate=f"{kind}<extra></extra>",
+            )
+        )
+    return traces
+
+
+def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
+    """Free energy along the way through the bottleneck of each axis; None where the density percolates nowhere."""
+    if not doc.paths:
+        return None
+    figure = go.Figure()
+    columns: dict[str, Any] = {}
+    ways = distinct_paths(doc)
+    for k, (names, path) in enumerate(ways):
+        vector = " ".join(f"{n:d}" for n in upright(path.vector))
+        figure.add_trace(
+            go.Scatter(
+                x=path.arc_A,
+                y=path.free_energy_eV,
+                mode="lines",
+                name=f"along {', '.join(names)}: [{vector}]",
+                line={"color": colour(k), "width": 2},
+                hovertemplate="%{x:.2f} Å, %{y:.3f} eV<extra></extra>",
+            )
+        )
+        points = [point for point, _ in path.stops]
+        figure.add_trace(
+            go.Scatter(
+                x=[path.arc_A[point] for point in points],
+                y=[path.free_energy_eV[point] for point in points],
+                mode="markers+text",
+                text=[label for _, label in path.stops],
+                textposition=("bottom center", "top center")[k % 2],
+                textfont={"color": colour(k), "size": 12},
+                marker={"color": colour(k), "symbol": symbol(k), "size": 7},
+                showlegend=False,
+                hoverinfo="skip",
+            )
+        )
+        columns |= {f"arc_{'_'.join(names)}_A": path.arc_A, f"free_energy_{'_'.join(names)}_eV": path.free_energy_eV}
+    top = max(max(path.free_energy_eV) for _, path in ways)
+    style(figure)
+    figure.update_xaxes(**axis("distance along the way (Å)"))
+    figure.update_yaxes(**axis("free energy (eV)", range=[-0.18 * top, 1.12 * top]))
+    caption = (
+        "F = −kT ln(ρ/ρmax) along the best way to the next image through the bottleneck of each axis (lattice vector "
+        f"in brackets), by steepest ascent from the saddles; labels: sites. {barrier_words(doc)}"
+    )
+    longest = max(len(values) for values in columns.values())
+    padded = {name: [*values, *[None] * (longest - len(values))] for name, values in columns.items()}
+    return Chart(f"profile-{index}", place_title("Free energy", doc), caption, figure, 400, columns=padded)
+
+
+def distinct_paths(doc: PathwayDoc) -> list[tuple[list[str], PathPart]]:
+    """Paths, those that are the same for several axes once."""
+    found: list[tuple[list[str], PathPart]] = []
+    for path in doc.paths:
+        same = next((names for names, other in found if other.fractional == path.fractional), None)
+        if same is None:
+            found.append(([path.direction], path))
+        else:
+            same.append(path.direction)
+    return found
+
+
+def barrier_words(doc: PathwayDoc) -> str:
+    """At which free energies the density percolates in 1, 2 and 3 dimensions."""
+    words = [
+        f"{neck.direction}: {neck.free_energy_eV:.2f} eV"
+        for neck in doc.bottlenecks
+        if neck.direction.endswith("D") and neck.free_energy_eV is not None
+    ]
+    missing = [neck.direction for neck in doc.bottlenecks if neck.direction.endswith("D") and _closed(neck)]
+    closed = f"; {', '.join(missing)} not seen, above {doc.visible_up_to_eV:.2f} eV" if missing else ""
+    return (
+        f"Percolates in {', '.join(words)}{closed}."
+        if words
+        else f"No way was seen below {doc.visible_up_to_eV:.2f} eV."
+    )
+
+
+def _closed(neck: BottleneckPart) -> bool:
+    return neck.free_energy_eV is None

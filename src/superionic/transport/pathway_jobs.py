@@ -1,0 +1,72 @@
+"""Maker of the pathway analysis."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+from jobflow import Maker
+from pymatgen.core import Structure
+
+from superionic.database.jobs import stage_job
+from superionic.database.reuse import produce
+from superionic.transport.diffusion import analyze_trajectory
+from superionic.transport.pathway_documents import pathway_document
+from superionic.transport.pathway_schemas import PathwayDoc
+from superionic.transport.pathways import PathwaySettings, analyze_pathways
+from superionic.transport.schemas import TrajectoryDoc
+from superionic.transport.trajectory import read_trajectory
+
+
+@dataclass
+class PathwayMaker(Maker):
+    """Ion density, sites, jumps and bottlenecks of one trajectory.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    mobile : str
+        Mobile species.
+    settings : PathwaySettings
+        Resolution and criteria.
+    """
+
+    name: str = "pathways"
+    mobile: str = "Li"
+    settings: PathwaySettings = field(default_factory=PathwaySettings)
+
+    @stage_job(data=["density_ions_per_A3"], output_schema=PathwayDoc)
+    def make(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
+        """Analyse one run.
+
+        Parameters
+        ----------
+        run : TrajectoryDoc
+            The run.
+        host : Structure
+            Disordered host cell whose site labels name the sites of the mobile species.
+        """
+        return produce(
+            PathwayDoc,
+            lambda: self._analyse(run, host),
+            parents=[run],
+            settings={"mobile": self.mobile, "sites": host.frac_coords, **asdict(self.settings)},
+            spec_key=run.spec_key,
+            composition=run.composition,
+        )
+
+    def _analyse(self, run: TrajectoryDoc, host: Structure) -> PathwayDoc:
+        trajectory = read_trajectory(run.trajectory_blob.to_bytes())
+        data = (
+            trajectory.positions_A,
+            trajectory.lattice_A,
+            trajectory.species,
+            self.mobile,
+            trajectory.time_step_ps,
+            run.temperature_K,
+        )
+        diffusion = analyze_trajectory(*data, discard_ps=run.discard_ps)
+        found = analyze_pathways(
+            *data, host=host, discard_ps=run.discard_ps, diffusion=diffusion, settings=self.settings
+        )
+        return pathway_document(found, run.model_key)
