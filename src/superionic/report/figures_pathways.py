@@ -13,9 +13,9 @@ from scipy.spatial import ConvexHull, QhullError
 
 from superionic.report.figures_density import (
     cell_edges,
+    drawn_links,
     enclosing_level,
     kinds_of,
-    link_widths,
     place_title,
     repeated,
     segments,
@@ -32,7 +32,7 @@ ENCLOSED = (0.9, 0.5)
 EDGE = 1e-9
 BOND_REACH = 1.25
 MIN_CORNERS = 4
-CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
+CAMERA = {"eye": {"x": 1.3, "y": 1.2, "z": 0.7}, "projection": {"type": "orthographic"}}
 SYMBOLS_3D = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
 
 
@@ -224,7 +224,7 @@ def _hulls(corners: list[Floats]) -> list[Any]:
 def _network(doc: PathwayDoc, lattice: Floats) -> list[Any]:
     """Links and sites."""
     traces: list[Any] = []
-    for link, width in zip(doc.links, link_widths(doc), strict=True):
+    for link, width in drawn_links(doc):
         path: list[Any] = []
         for start, end in segments(doc, link):
             path += [start @ lattice, end @ lattice, np.full(3, np.nan)]
@@ -296,7 +296,7 @@ def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
     )
     longest = max(len(values) for values in columns.values())
     padded = {name: [*values, *[None] * (longest - len(values))] for name, values in columns.items()}
-    return Chart(f"profile-{index}", place_title("Free energy", doc), caption, figure, 400, columns=padded)
+    return Chart(f"profile-{index}", place_title("Free energy", doc), caption, figure, 560, columns=padded)
 
 
 def distinct_paths(doc: PathwayDoc) -> list[tuple[list[str], PathPart]]:
