@@ -21,8 +21,8 @@ from superionic.report.figures_density import (
     segments,
     smooth_grid,
 )
-from superionic.report.numbers import significant
-from superionic.report.theme import GREY, INK, SEQUENTIAL, Chart, axis, colour, style, symbol
+from superionic.report.numbers import significant, with_error
+from superionic.report.theme import GREY, INK, Chart, axis, colour, style, symbol
 from superionic.transport.pathway_schemas import BottleneckPart, PathPart, PathwayDoc
 from superionic.transport.pathways.percolation import upright
 
@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 SURFACE_POINTS = 44
 ENCLOSED = (0.9, 0.5)
 EDGE = 1e-9
+# light around dark, so that sites and links stay visible within
+OUTER, INNER = "#9ecae9", "#0b4f8a"
 BOND_REACH = 1.25
 MIN_CORNERS = 4
 CAMERA = {"eye": {"x": 1.3, "y": 1.2, "z": 0.7}, "projection": {"type": "orthographic"}}
@@ -83,9 +85,9 @@ def surface_chart(doc: PathwayDoc, index: int) -> Chart:
         isomin=low,
         isomax=high,
         surface={"count": 2},
-        opacity=0.35,
+        opacity=0.3,
         caps={"x_show": False, "y_show": False, "z_show": False},
-        colorscale=SEQUENTIAL,
+        colorscale=[[0.0, OUTER], [1.0, INNER]],
         showscale=False,
         hoverinfo="skip",
     )
@@ -314,7 +316,7 @@ def distinct_paths(doc: PathwayDoc) -> list[tuple[list[str], PathPart]]:
 def barrier_words(doc: PathwayDoc) -> str:
     """At which free energies the density percolates in 1, 2 and 3 dimensions."""
     words = [
-        f"{neck.direction}: {neck.free_energy_eV:.2f} eV"
+        f"{neck.direction}: {with_error(neck.free_energy_eV, neck.std_eV)} eV"
         for neck in doc.bottlenecks
         if neck.direction.endswith("D") and neck.free_energy_eV is not None
     ]
