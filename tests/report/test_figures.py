@@ -9,7 +9,6 @@ import pytest
 from superionic.documents import CompositionInfo
 from superionic.report.figures_campaign import cost_by_stage, cost_chart, lanes, timeline_chart
 from superionic.report.figures_curves import comparison_chart, learning_curve_chart
-from superionic.report.figures_density import cartesian_grid, density_charts, enclosing_level
 from superionic.report.figures_msd import msd_chart
 from superionic.report.figures_property import property_curve_chart
 from superionic.report.figures_stability import formation_chart, fractions_of, phase_diagram_chart, tie_lines
@@ -261,32 +260,6 @@ def test_property_curve_has_no_empty_panels_and_no_end_members(campaign):
     # the composition in the middle has the formation energy zero
     assert len(chart.figure.data) == 4
     assert all(trace.showlegend for trace in chart.figure.data)
-
-
-def test_density_levels_enclose_their_share():
-    density = np.random.default_rng(0).random((9, 8, 7)) ** 4
-    for share in (0.5, 0.9):
-        level = enclosing_level(density, share)
-        assert density[density >= level].sum() >= share * density.sum()
-        assert density[density > level].sum() <= share * density.sum()
-
-
-def test_oblique_density_is_found_at_its_place_on_a_rectangular_grid(campaign):
-    doc = campaign.pathways[0]
-    coordinates, values = cartesian_grid(doc, 40)
-    a, b, c = np.einsum("ixyz,ij->jxyz", coordinates, np.linalg.inv(np.array(doc.lattice_A)))
-    inside = values > 0
-    expected = np.exp(3 * np.cos(4 * np.pi * a) + 3 * np.cos(4 * np.pi * b) + 1.5 * np.cos(4 * np.pi * c))
-    assert np.corrcoef(values[inside], expected[inside])[0, 1] > 0.99
-    # the box around an oblique cell has empty corners
-    assert 0.5 < inside.mean() < 0.95
-
-
-def test_densities_need_loaded_grids_and_few_surfaces(campaign):
-    doc = campaign.pathways[0]
-    assert density_charts((doc.model_copy(update={"density_ions_per_A3": []}),)) == []
-    kinds = [chart.identity for chart in density_charts((doc, doc, doc), max_surfaces=2)]
-    assert kinds == ["density-0", "surface-0", "density-1", "surface-1", "density-2"]
 
 
 def test_lanes_never_overlap(campaign):

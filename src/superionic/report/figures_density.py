@@ -12,12 +12,12 @@ from plotly.subplots import make_subplots
 from scipy.ndimage import map_coordinates
 
 from superionic.report.markup import Html, formula, join
-from superionic.report.theme import GREY, SEQUENTIAL, Chart, axis, colour, power_text, style, symbol, translucent
+from superionic.report.theme import INK, SEQUENTIAL, Chart, axis, colour, power_text, style, symbol, translucent
 from superionic.transport.pathway_schemas import LinkPart, PathwayDoc
 from superionic.transport.pathways.density import smoothed
 
 Floats = NDArray[np.float64]
-PROJECTION_POINTS = 110
+PROJECTION_POINTS = 150
 DECADES = 3
 MARGIN = 0.03
 VIEWS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
@@ -25,6 +25,8 @@ EDGE = 1e-9
 MAX_LABELLED = 24
 LABEL_APART_A = 0.6
 LINK_WIDTH_PX = (0.8, 5.0)
+LEAST_LINK = 0.02
+HALO = "0 0 3px #000, 0 0 3px #000, 0 0 2px #000"
 
 
 def smooth_grid(doc: PathwayDoc) -> Floats:
@@ -65,12 +67,16 @@ def kinds_of(doc: PathwayDoc) -> list[str]:
     return sorted(labels, key=lambda label: (label[0] in "is", len(label), label))
 
 
-def link_widths(doc: PathwayDoc) -> list[float]:
-    """Line width of each link in pixels, by the logarithm of its jumps."""
-    jumps = [math.log1p(link.forward + link.backward) for link in doc.links]
-    top = max(jumps, default=1.0)
+def drawn_links(doc: PathwayDoc) -> list[tuple[LinkPart, float]]:
+    """Links that are drawn, with a line width in pixels by the logarithm of their jumps."""
+    jumps = [link.forward + link.backward for link in doc.links]
+    top = max(jumps, default=1)
     low, high = LINK_WIDTH_PX
-    return [low + (high - low) * value / top for value in jumps]
+    return [
+        (link, low + (high - low) * math.log1p(count) / math.log1p(top))
+        for link, count in zip(doc.links, jumps, strict=True)
+        if count >= LEAST_LINK * top
+    ]
 
 
 def projection_chart(doc: PathwayDoc, index: int) -> Chart:
@@ -101,7 +107,7 @@ def projection_chart(doc: PathwayDoc, index: int) -> Chart:
     caption = (
         "Number of ions per area of the plane, summed along c, b and a (left to right), logarithmic over "
         f"{DECADES} decades; lighter is more. Crosses: mean framework. Coloured: sites by kind. Lines: jumps seen, "
-        f"wider for more. {_cell_words(doc)}"
+        f"wider for more, without links below {100 * LEAST_LINK:g} % of the busiest. {_cell_words(doc)}"
     )
     title = place_title("Ion density along the axes", doc)
     return Chart(f"density-{index}", title, caption, figure, 430, wide=True, columns=_columns(density))
@@ -204,7 +210,7 @@ def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, le
                 mode="markers+text" if labelled else "markers",
                 text=_texts(points, kind) if labelled else None,
                 textposition="top center" if k % 2 else "bottom center",
-                textfont={"color": "white", "size": 11},
+                textfont={"color": "white", "size": 12, "shadow": HALO},
                 marker=marker,
                 name=kind,
                 legendgroup=kind,
@@ -250,20 +256,16 @@ def repeated(fractional: list[tuple[float, float, float]]) -> tuple[Floats, list
 
 
 def segments(doc: PathwayDoc, link: LinkPart) -> list[tuple[Floats, Floats]]:
-    """A link from both of its ends, so that one that leaves the cell also comes in on the other side."""
+    """A link as its two halves, each from the site where that lies in the cell, in fractional coordinates."""
     start = np.array(doc.density_sites[link.start].fractional)
     end = np.array(doc.density_sites[link.end].fractional) + link.image
-    home = np.floor(start)
-    found = [(start - home, end - home)]
-    away = np.floor(end)
-    if (away != home).any():
-        found.append((end - away, start - away))
-    return found
+    middle = (start + end) / 2.0
+    return [(start - np.floor(start), middle - np.floor(start)), (end - np.floor(end), middle - np.floor(end))]
 
 
 def _link_traces(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
     traces = []
-    for link, width in zip(doc.links, link_widths(doc), strict=True):
+    for link, width in drawn_links(doc):
         x: list[float | None] = []
         y: list[float | None] = []
         for ends in segments(doc, link):
@@ -272,6 +274,11 @@ def _link_traces(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
             y += [*points[:, 1].round(3).tolist(), None]
         line = {"color": translucent("#ffffff", 0.75), "width": width}
         traces.append(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False))
+    outline = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ plane
+    line = {"color": INK, "width": 2}
+    traces.append(
+        go.Scatter(x=outline[:, 0], y=outline[:, 1], mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    )
     return traces
 
 
@@ -295,5 +302,5 @@ def cell_edges(lattice: Floats) -> Any:  # noqa: ANN401 (plotly is untyped)
                 start = first * others[0] + second * others[1]
                 path += [start, start + lattice[direction], np.full(3, np.nan)]
     x, y, z = np.array(path).T
-    line = {"color": GREY, "width": 2}
+    line = {"color": INK, "width": 3}
     return go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip", showlegend=False)

@@ -13,16 +13,16 @@ from scipy.spatial import ConvexHull, QhullError
 
 from superionic.report.figures_density import (
     cell_edges,
+    drawn_links,
     enclosing_level,
     kinds_of,
-    link_widths,
     place_title,
     repeated,
     segments,
     smooth_grid,
 )
-from superionic.report.numbers import significant
-from superionic.report.theme import GREY, INK, SEQUENTIAL, Chart, axis, colour, style, symbol
+from superionic.report.numbers import significant, with_error
+from superionic.report.theme import GREY, INK, Chart, axis, colour, style, symbol
 from superionic.transport.pathway_schemas import BottleneckPart, PathPart, PathwayDoc
 from superionic.transport.pathways.percolation import upright
 
@@ -30,9 +30,11 @@ Floats = NDArray[np.float64]
 SURFACE_POINTS = 44
 ENCLOSED = (0.9, 0.5)
 EDGE = 1e-9
+# light around dark, so that sites and links stay visible within
+OUTER, INNER = "#9ecae9", "#0b4f8a"
 BOND_REACH = 1.25
 MIN_CORNERS = 4
-CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
+CAMERA = {"eye": {"x": 1.3, "y": 1.2, "z": 0.7}, "projection": {"type": "orthographic"}}
 SYMBOLS_3D = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
 
 
@@ -83,9 +85,9 @@ def surface_chart(doc: PathwayDoc, index: int) -> Chart:
         isomin=low,
         isomax=high,
         surface={"count": 2},
-        opacity=0.35,
+        opacity=0.3,
         caps={"x_show": False, "y_show": False, "z_show": False},
-        colorscale=SEQUENTIAL,
+        colorscale=[[0.0, OUTER], [1.0, INNER]],
         showscale=False,
         hoverinfo="skip",
     )
@@ -224,7 +226,7 @@ def _hulls(corners: list[Floats]) -> list[Any]:
 def _network(doc: PathwayDoc, lattice: Floats) -> list[Any]:
     """Links and sites."""
     traces: list[Any] = []
-    for link, width in zip(doc.links, link_widths(doc), strict=True):
+    for link, width in drawn_links(doc):
         path: list[Any] = []
         for start, end in segments(doc, link):
             path += [start @ lattice, end @ lattice, np.full(3, np.nan)]
@@ -296,7 +298,7 @@ def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
     )
     longest = max(len(values) for values in columns.values())
     padded = {name: [*values, *[None] * (longest - len(values))] for name, values in columns.items()}
-    return Chart(f"profile-{index}", place_title("Free energy", doc), caption, figure, 400, columns=padded)
+    return Chart(f"profile-{index}", place_title("Free energy", doc), caption, figure, 560, columns=padded)
 
 
 def distinct_paths(doc: PathwayDoc) -> list[tuple[list[str], PathPart]]:
@@ -314,7 +316,7 @@ def distinct_paths(doc: PathwayDoc) -> list[tuple[list[str], PathPart]]:
 def barrier_words(doc: PathwayDoc) -> str:
     """At which free energies the density percolates in 1, 2 and 3 dimensions."""
     words = [
-        f"{neck.direction}: {neck.free_energy_eV:.2f} eV"
+        f"{neck.direction}: {with_error(neck.free_energy_eV, neck.std_eV)} eV"
         for neck in doc.bottlenecks
         if neck.direction.endswith("D") and neck.free_energy_eV is not None
     ]

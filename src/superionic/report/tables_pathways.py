@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from superionic.report.markup import Content, Html, details, join, table, tag
+from superionic.report.markup import Content, Html, details, join, table, tag, unavailable
 from superionic.report.numbers import interval, significant, with_error
 from superionic.report.shell import grid
 from superionic.report.summary import NOTHING, verdict_badge
@@ -48,6 +48,7 @@ def _part(doc: PathwayDoc, index: int, *, surface: bool) -> Html:
             tag("p", summary_words(doc)),
             warnings,
             grid(charts),
+            None if doc.paths else unavailable(f"profile: no way was seen below {doc.visible_up_to_eV:.2f} eV"),
             details("Sites, rates and bottlenecks", sites_table(doc), rates_table(doc), necks_table(doc), open_=True),
         ]
     )

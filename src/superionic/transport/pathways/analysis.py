@@ -1,5 +1,6 @@
 """The whole analysis of where ions are and how they get on: from positions to sites, rates and bottlenecks."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -239,7 +240,13 @@ def _bottlenecks(
             continue
         place = bottleneck_place(found.landscape, loop)
         counted = loop.strength / floor
-        necks.append(barriers.Bottleneck(name, float(level), float(std), float(shift), counted, place, loop.vector))
+        # the jackknife of a best way is unsteady, and knows nothing of a block that is needed for it
+        shot = BOLTZMANN_EV_PER_K * temperature_K / math.sqrt(counted)
+        necks.append(
+            barriers.Bottleneck(
+                name, float(level), float(np.fmax(std, shot)), float(shift), counted, place, loop.vector
+            )
+        )
     return tuple(necks), percolation
 
 

@@ -110,8 +110,10 @@ def judge(diffusion: Diffusion | None, jumps: JumpStatistics, min_jumps: int) ->
             "open, and rates are bounds"
         )
         return Verdict.TOO_FEW_HOPS, reason
-    checked = "" if diffusion is not None else "; the framework was not checked"
-    return Verdict.OK, f"{jumps.n_jumps} jumps between sites{checked}"
+    if diffusion is None:
+        return Verdict.OK, f"{jumps.n_jumps} jumps between sites; the framework was not checked"
+    usable = "" if diffusion.verdict is Verdict.OK else f"; there is no usable diffusivity: {diffusion.verdict.value}"
+    return Verdict.OK, f"{jumps.n_jumps} jumps between sites{usable}"
 
 
 def remarks(
@@ -153,5 +155,7 @@ def remarks(
     ]
     poor = [neck.direction for neck in bottlenecks if neck.free_energy_eV is not None and neck.counts < MIN_COUNTS]
     if poor:
-        found.append(f"fewer than {MIN_COUNTS:g} counts at the bottleneck of {', '.join(poor)}: lower bounds of noise")
+        found.append(
+            f"fewer than {MIN_COUNTS:g} counts at the bottleneck of {', '.join(poor)}: little more than a bound"
+        )
     return found
