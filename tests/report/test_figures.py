@@ -42,13 +42,15 @@ def test_points_that_are_not_ok_are_hollow_grey_and_named(campaign):
 def test_single_runs_stand_faint_behind_their_combined_point(synthetic):
     docs = synthetic["replicated"](synthetic["diffusions"]())
     chart = arrhenius_chart(docs)
-    faint = traces(chart, opacity=0.4)
-    left_out = [t for t in chart.figure.data if t.marker.symbol == "x-thin-open"]
-    first = docs[0]
+    first, second = docs
     assert [len(point.diffusion_keys) for point in first.points] == [4, 4, 4]
     assert [point.n_used for point in first.points] == [4, 4, 3]
-    assert sum(len(t.x) for t in faint) == 2 * 2 * (4 + 4 + 3)
-    assert "left out: Br melted" in left_out[0].text[0]
+    blue, orange = [t for t in chart.figure.data if t.marker.size == 6][:2]
+    assert (len(blue.x), blue.marker.opacity.count(0.4), blue.marker.symbol.count("x-thin-open")) == (12, 11, 1)
+    assert "left out: Br melted" in blue.text[blue.marker.symbol.index("x-thin-open")]
+    unfit = [point.temperature_K for point in second.points if not point.used]
+    assert unfit == [800.0]
+    assert orange.marker.color.count(GREY) == 4 + 1, "those at 800 K, and the melt"
     assert "3 of 4" in chart.columns["runs"]
     assert "single" in chart.columns["runs"]
     assert "combined into one point" in chart.caption

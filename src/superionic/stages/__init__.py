@@ -29,6 +29,7 @@ from superionic.stages.labelling import (
     VaspSettings,
 )
 from superionic.stages.production import (
+    CellStart,
     FrameworkFailure,
     MonteCarloEnergy,
     MonteCarloSettings,
@@ -50,6 +51,7 @@ from superionic.stages.training import (
 __all__ = [
     "SMALLEST_CUTOFF_RY",
     "ActiveSettings",
+    "CellStart",
     "Cp2kBasis",
     "Cp2kSettings",
     "Decorations",

@@ -32,11 +32,28 @@ class FrameworkFailure(StrEnum):
     CUT = "cut"
 
 
+class CellStart(StrEnum):
+    """Cell in which the production MD runs.
+
+    Attributes
+    ----------
+    AS_RELAXED
+        Supercell of the ordering as the tuned model has relaxed it.
+    RELAX
+        That supercell, relaxed once more: it may break the symmetry between its cells.
+    """
+
+    AS_RELAXED = "as-relaxed"
+    RELAX = "relax"
+
+
 class TransportSettings(StageSettings):
     """Production MD and the conductivities drawn from it."""
 
     compositions: list[dict[str, float | str]] = Field(default=[], description="grid points to run; empty means all")
     supercell: tuple[int, int, int] = Field((2, 2, 2), description="supercell of the relaxed ground state")
+    cell: CellStart = Field(CellStart.AS_RELAXED, description="cell of the MD: as-relaxed or relax (our choice)")
+    cell_relax: RelaxSettings = Field(default_factory=RelaxSettings, description="how it is relaxed, for cell: relax")
     temperatures_K: list[float] = Field(
         default=[800.0, 900.0, 1000.0, 1100.0], min_length=1, description="temperatures of the runs, K"
     )

@@ -27,8 +27,10 @@ from superionic.dynamics import (
     run_together,
 )
 from superionic.settings import load_settings
+from superionic.stages import CellStart, TransportSettings
 from superionic.transport.production_folder import CostMeter, ProductionFolder
 from superionic.transport.progress import MDPhase, MDProgress
+from superionic.transport.start_cell import StartCell, load_start, relaxed_cell, save_start
 
 CHECKPOINT_S = 60.0
 """Wall time between checkpoints, s: what a kill costs at most."""
@@ -98,6 +100,28 @@ class ProductionRun:
     atoms: Atoms
     settings: MDSettings
     model_key: str
+
+
+def prepared(
+    run: ProductionRun, settings: TransportSettings, potential: DeferredPotential
+) -> tuple[ProductionRun, StartCell]:
+    """The run with the cell that it starts from; call it with the folder locked.
+
+    The cell is made once and kept in the folder, so that a run that is taken up starts from the very same.
+
+    Raises
+    ------
+    CalculationError
+        If the cell could not be made.
+    """
+    if settings.cell is CellStart.AS_RELAXED:
+        return run, StartCell(run.atoms)
+    start = load_start(run.folder.path, run.atoms)
+    if start is None:
+        live_document(run).show(_idle(run, MDPhase.PREPARING).as_dict(), last=True)
+        start = relaxed_cell(run.atoms, potential.loaded, settings)
+        save_start(run.folder.path, start)
+    return replace(run, atoms=start.atoms), start
 
 
 def advance(run: ProductionRun, potential: DeferredPotential, device: str) -> SegmentOutcome:
