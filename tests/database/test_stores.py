@@ -163,7 +163,7 @@ def test_a_uri_with_a_password_is_used_and_never_shown(database, tmp_path):
         assert not choice.started
         assert "s3cret" not in repr(choice) + choice.describe() + str(environment(choice)) + str(choice.config_dir)
         assert (choice.config_dir / "jobflow.yaml").stat().st_mode & 0o777 == 0o600
-        assert "serverSelectionTimeoutMS=120000" in choice.uri
+        assert "serverSelectionTimeoutMS=600000" in choice.uri
         store = job_store(choice)
         store.connect()
         assert store.count() == 0

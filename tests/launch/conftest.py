@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -30,4 +31,4 @@ def pad(database):
 @pytest.fixture
 def importable(monkeypatch):
     """Let worker processes import the test jobs."""
-    monkeypatch.setenv("PYTHONPATH", HERE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")]))

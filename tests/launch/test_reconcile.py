@@ -8,12 +8,23 @@ from fireworks import FWAction, FWorker, Workflow
 from jobflow import Flow
 
 from superionic.database.processes import current_process
-from superionic.launch import reconcile
-from superionic.launch.launchpad import WORKER_ENV, LossCause, put_back
-from superionic.launch.reconcile import RepairReport, repair
+from superionic.database.saved_outputs import save_output
+from superionic.database.stores import job_store
+from superionic.launch.batch_queue import BATCH_ENV, BatchQueue, BatchSystem
+from superionic.launch.findings import Action, Problem
+from superionic.launch.launchpad import put_back, rerun_failed
+from superionic.launch.locks import release_lock, stale_locks
+from superionic.launch.queue_entries import MAX_LOSSES, WORKER_ENV, LossCause
+from superionic.launch.reconcile import RepairReport, find_problems, repair
 from superionic.launch.submit import submit_flow
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _no_batch_system(monkeypatch):
+    monkeypatch.setattr("superionic.launch.findings.read_batch_queue", lambda: None)
+
 
 ALIVE = current_process()
 DEAD = replace(ALIVE, started="1")
@@ -89,7 +100,7 @@ def test_elsewhere_the_heartbeat_decides(pad, worker):
 
 def test_a_job_that_keeps_killing_its_worker_fails_with_that_cause(pad):
     first, second = _submit(pad)
-    for _ in range(reconcile.MAX_LOSSES - 1):
+    for _ in range(MAX_LOSSES - 1):
         _run(pad, DEAD, first)
         assert repair(pad, "key").put_back == (first,)
     launch_id = _run(pad, DEAD, first)
@@ -124,7 +135,7 @@ def test_a_lock_that_is_in_use_is_left_alone(pad, monkeypatch):
 
     moving.calls = 0
     monkeypatch.setattr(pad.workflows, "find", moving)
-    assert reconcile._stale_locks(pad, "key", 1.0) == []
+    assert stale_locks(pad, "key", 1.0) == []
 
 
 def test_an_update_that_was_cut_off_is_redone_as_a_whole(pad, tmp_path, monkeypatch):
@@ -176,7 +187,7 @@ def test_a_reservation_of_a_dead_worker_is_cancelled(pad, run_was_written):
         pad.fireworks.update_one({"fw_id": first}, {"$set": {"launches": []}})
     pad.fireworks.update_one({"fw_id": first}, {"$set": {"state": "RESERVED"}})
     assert repair(pad, "key") == RepairReport()  # could still be on its way
-    assert repair(pad, "key", settling_s=-1.0) == RepairReport(put_back=(first,))
+    assert repair(pad, "key", settling_s=-1.0, heartbeat_limit_s=-1.0) == RepairReport(put_back=(first,))
     assert _state(pad, first) == "READY"
     if run_was_written:
         assert pad.launches.find_one({"launch_id": launch_id})["state"] == "FIZZLED"
@@ -198,7 +209,7 @@ def test_a_job_that_another_runner_interrupted_runs_again(pad):
     first, second = _submit(pad)
     _fail(pad, _run(pad, None), "Traceback (most recent call last):\n  File x\nKeyboardInterrupt\n")
     assert _state(pad, second) == "READY"
-    assert repair(pad, "key") == RepairReport(rerun_interrupted=(first,))
+    assert repair(pad, "key") == RepairReport(rerun=(first,))
     assert (_state(pad, first), _state(pad, second)) == ("READY", "WAITING")
 
 
@@ -225,3 +236,88 @@ def test_reports_add_up_and_read_well():
     assert total == RepairReport(put_back=(1, 2), unlocked=(3,))
     assert total.describe() == "put back: 2, unlocked: 1"
     assert RepairReport().describe() == "nothing to repair"
+
+
+def _batch_queue(monkeypatch, *jobs):
+    queue = BatchQueue(BatchSystem.SLURM, frozenset(jobs))
+    monkeypatch.setattr("superionic.launch.findings.read_batch_queue", lambda: queue)
+
+
+def test_a_live_batch_job_on_another_machine_is_never_run_twice(pad, monkeypatch):
+    first, _ = _submit(pad)
+    environment = {WORKER_ENV: ELSEWHERE.as_dict(), BATCH_ENV: {"system": "slurm", "job": "17"}}
+    pad.checkout_fw(FWorker("w", env=environment), "/")
+    _batch_queue(monkeypatch, "17")
+    assert repair(pad, "key", heartbeat_limit_s=-1.0) == RepairReport(elsewhere=(first,))
+    _batch_queue(monkeypatch, "18")
+    assert repair(pad, "key", heartbeat_limit_s=-1.0) == RepairReport(elsewhere=(first,)), "its heartbeat is fresh"
+    pad.launches.update_one({}, {"$set": {"state_history.0.updated_on": "2026-01-01T00:00:00"}})
+    monkeypatch.setattr("superionic.launch.findings.server_age_s", lambda _: 60.0)
+    assert repair(pad, "key") == RepairReport(elsewhere=(first,)), "the server came back a minute ago"
+    monkeypatch.setattr("superionic.launch.findings.server_age_s", lambda _: 1e6)
+    assert repair(pad, "key") == RepairReport(put_back=(first,))
+
+
+def test_a_batch_job_that_was_cancelled_before_it_began_gives_its_job_back(pad, monkeypatch):
+    first, _ = _submit(pad)
+    _, launch_id = pad.reserve_fw(FWorker("queue"), "/")
+    pad.set_reservation_id(launch_id, "17")
+    _batch_queue(monkeypatch)
+    assert repair(pad, "key") == RepairReport(elsewhere=(first,)), "it may not be listed yet"
+    pad.launches.update_one({}, {"$set": {"state_history.0.updated_on": "2026-01-01T00:00:00"}})
+    assert repair(pad, "key") == RepairReport(put_back=(first,))
+    assert _state(pad, first) == "READY"
+
+
+def test_a_lock_of_a_dead_process_is_freed_without_waiting_and_one_of_a_live_process_never(pad):
+    _submit(pad)
+    pad.workflows.update_one({}, {"$set": {"locked": ALIVE.as_dict()}})
+    assert repair(pad, "key", lock_patience_s=0.1) == RepairReport()
+    pad.workflows.update_one({}, {"$set": {"locked": DEAD.as_dict()}})
+    (workflow,) = stale_locks(pad, "key", 1000.0)
+    assert release_lock(pad, workflow)
+    assert not release_lock(pad, workflow), "the second of two repairers"
+    assert "locked" not in pad.workflows.find_one({})
+
+
+def test_a_plan_changes_nothing(pad):
+    first, _ = _submit(pad)
+    _run(pad, DEAD)
+    before = [list(pad.db[name].find()) for name in ("fireworks", "launches", "workflows")]
+    (finding,) = find_problems(pad, "key")
+    assert (finding.problem, finding.action, finding.fw_id) == (Problem.LOST_RUN, Action.PUT_BACK, first)
+    assert "has ended" in finding.evidence
+    assert before == [list(pad.db[name].find()) for name in ("fireworks", "launches", "workflows")]
+
+
+def test_failed_jobs_are_listed_by_cause_and_run_again_on_request(pad):
+    first, second = _submit(pad)
+    _fail(pad, _run(pad, None), "Traceback (most recent call last):\n  File x\nValueError: no\n")
+    (finding,) = find_problems(pad, "key")
+    assert (finding.problem, finding.action, finding.evidence) == (Problem.FAILED, Action.NOTHING, "ValueError: no")
+    assert repair(pad, "key", rerun=("ValueError",)) == RepairReport(rerun=(first,))
+    assert (_state(pad, first), _state(pad, second)) == ("READY", "WAITING")
+    assert not rerun_failed(pad, first), "it is not failed any more"
+
+
+def test_a_failure_for_want_of_disk_space_is_no_failure_of_the_job(pad):
+    first, _ = _submit(pad)
+    _fail(pad, _run(pad, None), "Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n")
+    assert repair(pad, "key") == RepairReport(rerun=(first,))
+
+
+def test_an_output_on_disk_is_stored_before_its_job_runs_again(pad, database, tmp_path):
+    store = job_store(database)
+    store.connect()
+    first, _ = _submit(pad)
+    uuid = pad.fireworks.find_one({"fw_id": first})["spec"]["_tasks"][0]["job"]["uuid"]
+    document = {"uuid": uuid, "index": 1, "output": {"values": [1, 2]}, "completed_at": "2026", "metadata": {}}
+    path = save_output(tmp_path, {**document, "hosts": [], "name": "note"}, {"data": ["values"]})
+    pad.checkout_fw(FWorker("w", env={WORKER_ENV: ALIVE.as_dict()}), str(tmp_path))
+    assert repair(pad, "key", store) == RepairReport(), "a live job delivers its output itself"
+    pad.launches.update_one({}, {"$set": {f"fworker.env.{WORKER_ENV}": DEAD.as_dict()}})
+    assert repair(pad, "other", store) == RepairReport()
+    assert repair(pad, "key", store) == RepairReport(stored=(first,), put_back=(first,))
+    assert store.get_output(uuid, load=True) == {"values": [1, 2]}
+    assert not path.exists()
+    assert repair(pad, "key", store) == RepairReport()

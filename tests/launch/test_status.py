@@ -3,7 +3,8 @@ import pytest
 from fireworks import FWAction, FWorker
 from jobflow import Flow
 
-from superionic.launch.status import StageStatus, campaign_status, cause_of, stage_of
+from superionic.launch.queue_entries import cause_of
+from superionic.launch.status import StageStatus, campaign_status, stage_of
 from superionic.launch.submit import submit_flow
 
 CHAINED = """Traceback (most recent call last):

@@ -26,10 +26,13 @@ from superionic.database.stores import (
     resolve_database,
     server_home,
 )
+from superionic.launch.interrupts import Interrupts
 from superionic.launch.launchpad import launchpad
+from superionic.launch.queue_entries import worker_environment
 from superionic.launch.reconcile import repair
 from superionic.launch.submit import submit_flow
-from superionic.launch.worker import Interrupts, WorkerLaunchPad, _run_next, worker_environment
+from superionic.launch.worker import _run_next
+from superionic.launch.worker_pad import WorkerLaunchPad
 from superionic.launch.workers import Pace, run_workers, worker_command
 
 RUNNER = """
@@ -50,7 +53,9 @@ from pathlib import Path
 import campaign_jobs
 from jobflow import Flow
 from superionic.database.stores import open_database
+from superionic.launch.interrupts import Interrupts
 from superionic.launch.launchpad import launchpad
+from superionic.launch.queue_entries import worker_environment
 from superionic.launch.submit import submit_flow
 from superionic.launch.workers import run_workers
 project, key, folder = Path(sys.argv[1]), sys.argv[2], sys.argv[3]

@@ -154,7 +154,7 @@ def _clocks(choice: DatabaseChoice) -> str:
     """Difference between the clock of the server and ours, as heartbeats are judged by it."""
     from superionic.database.stores import mongo_database
     from superionic.errors import DatabaseError
-    from superionic.launch.launchpad import age_s
+    from superionic.launch.queue_entries import age_s
 
     skews = []
     for _ in range(3):
@@ -208,7 +208,7 @@ def _open_to_others(path: Path) -> bool:
 
 def _heartbeat(choice: DatabaseChoice) -> Check:
     from superionic.launch.inspection import fireworks_settings
-    from superionic.launch.reconcile import HEARTBEAT_LIMIT_S
+    from superionic.launch.liveness import HEARTBEAT_LIMIT_S
 
     name, settings = "FireWorks' own commands", fireworks_settings()
     if settings.launchpad_file != choice.launchpad_file:

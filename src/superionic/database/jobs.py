@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from jobflow import JobConfig, OnMissing, job
+
+from superionic.database.reuse import store_of_job
+from superionic.database.saved_outputs import keep_output_of_job
 
 
 def stage_job(*, on_missing_none: bool = False, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 (passed on to jobflow)
     """Decorate the ``make`` of a Maker.
 
-    The running job sees its store, so that a finished document can be reused.
+    The running job sees its store, so that a finished document can be reused. Its output is written to its folder
+    before the database is asked to take it (:mod:`superionic.database.saved_outputs`), whatever runs the job.
 
     Parameters
     ----------
@@ -39,6 +44,11 @@ def stage_job(*, on_missing_none: bool = False, **options: Any) -> Callable[...,
     config = JobConfig(expose_store=True, on_missing_references=missing)
 
     def decorate(method: Callable[..., Any]) -> Any:  # noqa: ANN401 (jobflow's decorator is untyped)
-        return job(method, config=config, **options)
+        @wraps(method)
+        def safely(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (as the method has it)
+            keep_output_of_job(store_of_job())
+            return method(*args, **kwargs)
+
+        return job(safely, config=config, **options)
 
     return decorate

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from superionic.errors import DatabaseError, NotConfiguredError
 
 CHECK_TIMEOUT_S = 2.5
-OUTAGE_TIMEOUT_MS = 120_000
+OUTAGE_TIMEOUT_MS = 600_000
 """How long clients of a remote server wait for it to come back before a job is lost."""
 
 _CREDENTIALS = re.compile(r"(mongodb(?:\+srv)?://)([^:@/\s]*)(?::\S*)?@")

@@ -10,7 +10,7 @@ from typing import Any
 
 from fireworks import FWorker, LaunchPad
 
-from superionic.launch.launchpad import age_s
+from superionic.launch.queue_entries import age_s
 
 RECENT_S = 86400.0
 """A category counts as served if a worker took one of its jobs within this time, s."""

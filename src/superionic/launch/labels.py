@@ -12,7 +12,7 @@ from fireworks import LaunchPad
 from superionic.errors import InputError
 from superionic.flows.stages import Stage
 from superionic.labelling.scan import without_defining
-from superionic.launch.launchpad import job_query
+from superionic.launch.queue_entries import job_query
 
 ALL_FAILED: Final = "failed"
 BEGUN: Final = ("RUNNING", "RESERVED", "COMPLETED")

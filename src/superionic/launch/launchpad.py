@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import socket
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import pymongo
 from fireworks import FWAction, LaunchPad
-from fireworks.core.launchpad import WFLock
 from monty.serialization import loadfn
 from pymongo.errors import PyMongoError
 
-from superionic.database.processes import ProcessIdentity, current_process
+import superionic
 from superionic.database.stores import DatabaseChoice
 from superionic.database.uris import CHECK_TIMEOUT_S, host_of, redact
 from superionic.errors import DatabaseError, NotConfiguredError
-
-WORKER_ENV = "superionic_worker"
-"""Key of a FireWorks worker's ``env`` under which the identity of its process is kept."""
-
-ACTIVE = ("READY", "RESERVED", "RUNNING")
-"""States in which a job runs or can be run at once."""
-
-MAX_LOSSES = 3
-"""How often a job is run again after losses of one kind before it counts as failed."""
+from superionic.launch.locks import OwnedLock
+from superionic.launch.queue_entries import ACTIVE, LOSS, LossCause, job_query, readable_jobs, workflow_query
+from superionic.launch.safe_pad import SafeLaunchPad
 
 BUSY_TIMEOUT_S = 30.0
-_LOCK_WAIT_S = 60
-
-
-class LossCause(StrEnum):
-    """Why a running job had to be put back."""
-
-    INTERRUPTED = "interrupted"
-    WORKER_DIED = "worker_died"
-    NO_HEARTBEAT = "no_heartbeat"
-    NEVER_STARTED = "never_started"
-    DATABASE_AWAY = "database_away"
+_LOCK_WAIT_S = 60.0
 
 
 def launchpad_settings(choice: DatabaseChoice) -> dict[str, Any]:
@@ -78,7 +58,7 @@ def launchpad(choice: DatabaseChoice) -> LaunchPad:
     """
     settings = launchpad_settings(choice)
     try:
-        pad = LaunchPad.from_dict(settings)
+        pad = SafeLaunchPad.from_dict(settings)
         # the private server is known to run: a busy machine may still make it slow
         with pymongo.timeout(BUSY_TIMEOUT_S if choice.started else CHECK_TIMEOUT_S):
             pad.db.list_collection_names()
@@ -105,16 +85,6 @@ def initialise(pad: LaunchPad) -> None:
         pad.workflows.create_index("metadata.campaign")
 
 
-def workflow_query(campaign: str | None) -> dict[str, Any]:
-    """Query for the workflows of one campaign, or for all."""
-    return {} if campaign is None else {"metadata.campaign": campaign}
-
-
-def job_query(campaign: str | None) -> dict[str, Any]:
-    """Query for the jobs of one campaign, or for all."""
-    return {} if campaign is None else {"spec.campaign": campaign}
-
-
 def campaign_is_finished(pad: LaunchPad, campaign: str | None) -> bool:
     """Tell whether nothing of a campaign runs or can still be run.
 
@@ -127,43 +97,29 @@ def campaign_is_finished(pad: LaunchPad, campaign: str | None) -> bool:
     return all(collection.find_one(query, {"_id": 1}) is None for collection, query in looks)
 
 
-def worker_of(launch: dict[str, Any]) -> ProcessIdentity | None:
-    """Process that runs a launch; None if it is no worker of superionic."""
-    environment = (launch.get("fworker") or {}).get("env") or {}
-    return ProcessIdentity.from_dict(environment.get(WORKER_ENV) or {})
-
-
-def worker_environment() -> dict[str, Any]:
-    """FireWorks ``env`` that names this process as the worker."""
-    return {WORKER_ENV: current_process().as_dict()}
-
-
-def worker_name() -> str:
-    """Name of this process as a FireWorks worker."""
-    return f"{socket.gethostname()}-{current_process().pid}"
-
-
-def as_datetime(value: object) -> datetime | None:
-    """Read a time as FireWorks stores it (text or date, with or without zone; UTC)."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
+def newer_code(pad: LaunchPad, campaign: str | None) -> str | None:
+    """Say so if all jobs that could run were made by a newer release than this; None otherwise."""
+    running = {**job_query(campaign), "state": {"$in": ["RESERVED", "RUNNING"]}}
+    readable, ready = {**readable_jobs(campaign), "state": "READY"}, {**job_query(campaign), "state": "READY"}
+    if any(pad.fireworks.find_one(query, {"_id": 1}) for query in (running, readable)):
         return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    newer = pad.fireworks.count_documents(ready)
+    if not newer:
+        return None
+    return (
+        f"a newer release than superionic {superionic.__version__} made the {newer} jobs that are ready: "
+        "install that release here"
+    )
 
 
-def age_s(value: object) -> float:
-    """Seconds since a time as FireWorks stores it; infinite if it is none."""
-    moment = as_datetime(value)
-    return float("inf") if moment is None else (datetime.now(UTC) - moment).total_seconds()
-
-
-def losses(pad: LaunchPad, fw_id: int, cause: LossCause) -> int:
-    """How often a job was put back for this cause."""
-    return int(pad.launches.count_documents({"fw_id": fw_id, "action.stored_data._superionic_loss": cause}))
+def rerun_failed(pad: LaunchPad, fw_id: int) -> bool:
+    """Make a failed job READY again; False if it is not failed any more."""
+    with OwnedLock(pad, fw_id, _LOCK_WAIT_S):
+        if pad.fireworks.find_one({"fw_id": fw_id, "state": "FIZZLED"}, {"_id": 1}) is None:
+            return False
+        workflow = pad.get_wf_by_fw_id_lzyfw(fw_id)
+        pad._update_wf(workflow, workflow.rerun_fw(fw_id))  # noqa: SLF001 (LaunchPad.rerun_fw does not look)
+    return True
 
 
 def put_back(pad: LaunchPad, fw_id: int, launch_id: int | None, cause: LossCause) -> bool:
@@ -193,7 +149,7 @@ def put_back(pad: LaunchPad, fw_id: int, launch_id: int | None, cause: LossCause
     LockedWorkflowError
         If the workflow stays locked for a minute.
     """
-    with WFLock(pad, fw_id, expire_secs=_LOCK_WAIT_S):
+    with OwnedLock(pad, fw_id, _LOCK_WAIT_S):
         job = pad.fireworks.find_one({"fw_id": fw_id}, {"state": 1, "launches": 1})
         if job is None or job["state"] not in {"RESERVED", "RUNNING"}:
             return False
@@ -207,11 +163,14 @@ def put_back(pad: LaunchPad, fw_id: int, launch_id: int | None, cause: LossCause
 
 
 def _end_launch(pad: LaunchPad, launch_id: int, cause: LossCause) -> bool:
-    """Mark a run as FIZZLED with its cause, without telling the workflow; False if it had ended."""
+    """Mark a run as FIZZLED with its cause, without telling the workflow; False if it had ended otherwise."""
     launch = pad.get_launch_by_id(launch_id)
+    if cause is LossCause.NEVER_STARTED and launch.state == "RUNNING":
+        return False  # it has started after all
     if launch.state not in {"RESERVED", "RUNNING"}:
-        return False
+        # ended by a process that died, or lost the database, before it had put the job back
+        return launch.state == "FIZZLED" and LOSS in ((launch.action and launch.action.stored_data) or {})
     launch.state = "FIZZLED"
-    launch.action = FWAction(stored_data={"_message": f"put back: {cause}", "_superionic_loss": str(cause)}, exit=True)
+    launch.action = FWAction(stored_data={"_message": f"put back: {cause}", LOSS: str(cause)}, exit=True)
     pad.launches.find_one_and_replace({"launch_id": launch_id}, launch.to_db_dict())
     return True

@@ -12,9 +12,8 @@ from typing import Any
 from fireworks import LaunchPad
 
 from superionic.flows.stages import Stage
-from superionic.launch.launchpad import as_datetime, campaign_is_finished, workflow_query
-
-_MESSAGE_LENGTH = 200
+from superionic.launch.launchpad import campaign_is_finished
+from superionic.launch.queue_entries import as_datetime, exception_of, workflow_query
 
 
 class JobState(StrEnum):
@@ -152,24 +151,6 @@ def stage_of(job: Mapping[str, Any]) -> str:
     return str(stage) if stage else str(job.get("name", "")).partition(":")[0].strip()
 
 
-def cause_of(stacktrace: str) -> tuple[str, str]:
-    """Class and first message line of the exception that ends a stack trace."""
-    last = stacktrace.rpartition("Traceback (most recent call last):")[2]
-    for line in last.splitlines():
-        if not line or line[0].isspace():
-            continue
-        name, _, message = line.partition(":")
-        return name.rpartition(".")[2].strip(), message.strip()[:_MESSAGE_LENGTH]
-    return "unknown", ""
-
-
-def _failure_key(job: Mapping[str, Any], launch: Mapping[str, Any]) -> tuple[str, str, str]:
-    stored = (launch.get("action") or {}).get("stored_data") or {}
-    details = (job.get("spec") or {}).get("_exception_details") or {}  # a job that could not be read at all
-    stack = (stored.get("_exception") or {}).get("_stacktrace") or details.get("_stacktrace", "")
-    return (stage_of(job), *cause_of(stack))
-
-
 def _failures(jobs: Iterable[dict[str, Any]], launches: Mapping[int, dict[str, Any]]) -> tuple[Failure, ...]:
     """Group failed jobs by stage and class of exception."""
     counts: Counter[tuple[str, str]] = Counter()
@@ -178,7 +159,7 @@ def _failures(jobs: Iterable[dict[str, Any]], launches: Mapping[int, dict[str, A
         if job["state"] != "FIZZLED":
             continue
         launch = launches.get(job["launches"][-1], {}) if job["launches"] else {}
-        stage, cause, message = _failure_key(job, launch)
+        stage, (_, cause, message) = stage_of(job), exception_of(job, launch)
         counts[stage, cause] += 1
         examples.setdefault((stage, cause), (message, job["fw_id"], launch.get("launch_dir", "")))
     return tuple(

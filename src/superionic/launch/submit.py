@@ -13,9 +13,10 @@ from jobflow.managers.fireworks import flow_to_workflow
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+import superionic
 from superionic.database.processes import ProcessIdentity, current_process, is_running
 from superionic.errors import DatabaseError, InputError
-from superionic.launch.launchpad import age_s, as_datetime
+from superionic.launch.queue_entries import CODE, age_s, as_datetime, code_number
 
 if TYPE_CHECKING:
     from jobflow import Flow, Job
@@ -136,7 +137,7 @@ def submit_flow(flow: Flow | Job, launchpad: LaunchPad, campaign: str, name: str
     try:
         if not _fw_ids(launchpad, campaign):
             _remove_leftovers(launchpad, campaign)
-            flow.update_metadata({"campaign": campaign})
+            flow.update_metadata({"campaign": campaign, CODE: code_number(superionic.__version__)})
             # without store=: its URI and password would be written into every job
             metadata = {"campaign": campaign, "name": name}
             with warnings.catch_warnings():  # independent jobs have no order, which is as it should be

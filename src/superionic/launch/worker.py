@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
-import inspect
+import errno
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+import pymongo
 from fireworks import FWorker, LaunchPad
 from fireworks.core import rocket
 from fireworks.core.rocket_launcher import launch_rocket
 from fireworks.utilities.fw_utilities import create_datestamp_dir
 from jobflow.managers.fireworks import JobFiretask
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from superionic.database.configuration import PING_S
+from superionic.database.outages import persistently
 from superionic.deadline import set_worker_end, time_left_s
-from superionic.launch.launchpad import (
-    MAX_LOSSES,
-    LossCause,
-    campaign_is_finished,
-    job_query,
-    losses,
-    put_back,
-    worker_environment,
-    worker_name,
-)
+from superionic.launch.interrupts import Interrupts, stop_children
+from superionic.launch.launchpad import campaign_is_finished
+from superionic.launch.queue_entries import readable_jobs, worker_environment, worker_name
+from superionic.launch.worker_pad import WorkerLaunchPad
 
 logger = logging.getLogger(__name__)
 
 _ORPHAN_GRACE_S = 20.0
-_DATABASE_AWAY = (
-    "pymongo.errors.AutoReconnect",
-    "pymongo.errors.ConnectionFailure",
-    "pymongo.errors.NetworkTimeout",
-    "pymongo.errors.ServerSelectionTimeoutError",
-)
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class WorkerEnd(StrEnum):
@@ -53,79 +41,7 @@ class WorkerEnd(StrEnum):
     TIMEOUT = "timeout"
     IDLE = "idle"
     INTERRUPTED = "interrupted"
-
-
-class Interrupts:
-    """Turns SIGINT and SIGTERM into an orderly stop.
-
-    Inside a job the signal raises KeyboardInterrupt, so that the job ends at once. Outside, in the
-    bookkeeping of the queue, it only sets :attr:`requested`: an exception there would leave the
-    queue half written.
-    """
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._inside_job = False
-        self._raised = False
-
-    def install(self) -> None:
-        """Handle the signals from now on (main thread only)."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
-        if self._inside_job and not self._raised:
-            self._raised = True  # a second signal must not disturb what the job cleans up
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def inside_job(self) -> Iterator[None]:
-        """Mark the stretch in which a job may be interrupted."""
-        self._inside_job = True
-        try:
-            if self.requested:
-                raise KeyboardInterrupt
-            yield
-        finally:
-            self._inside_job = False
-
-
-class WorkerLaunchPad(LaunchPad):  # type: ignore[misc, unused-ignore]  # FireWorks is untyped
-    """The queue as a worker sees it: an interrupted job is put back instead of marked as failed."""
-
-    interrupts: Interrupts | None = None
-
-    @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> WorkerLaunchPad:
-        """Open the queue with the settings of a launchpad file."""
-        names = inspect.signature(LaunchPad.__init__).parameters
-        return cls(**{name: value for name, value in d.items() if name in names})
-
-    def complete_launch(self, launch_id: int, action: Any = None, state: str = "COMPLETED") -> Any:  # noqa: ANN401
-        """Report the end of a run to the queue."""
-        cause = None if state != "FIZZLED" else self._not_its_fault(launch_id, action)
-        if cause is LossCause.INTERRUPTED:
-            _stop_children()
-        if cause is None:
-            return super().complete_launch(launch_id, action, state)
-        put_back(self, self._fw_id(launch_id), launch_id, cause)
-        return {}
-
-    def _fw_id(self, launch_id: int) -> int:
-        return int(self.launches.find_one({"launch_id": launch_id}, {"fw_id": 1})["fw_id"])
-
-    def _not_its_fault(self, launch_id: int, action: Any) -> LossCause | None:  # noqa: ANN401 (FireWorks is untyped)
-        """Why a failed job deserves another run; None if it failed by itself."""
-        if self.interrupts is not None and self.interrupts.requested:
-            return LossCause.INTERRUPTED
-        stored = {} if action is None else action.stored_data
-        stack = str((stored.get("_exception") or {}).get("_stacktrace", ""))
-        last_line = stack.strip().rpartition("\n")[2]
-        if not last_line.startswith(_DATABASE_AWAY):
-            return None
-        often = losses(self, self._fw_id(launch_id), LossCause.DATABASE_AWAY) >= MAX_LOSSES - 1
-        return None if often else LossCause.DATABASE_AWAY
+    DISK_FULL = "disk full"
 
 
 def _make_interruptible(interrupts: Interrupts) -> None:
@@ -143,7 +59,8 @@ def _ping_steadily(pad: LaunchPad, launch_id: int, stop: threading.Event, master
     """Heartbeat of a run. FireWorks' own ends for good at the first failure to reach the server."""
     while not stop.wait(PING_S) and master.is_alive():
         try:
-            pad.ping_launch(launch_id)
+            with pymongo.timeout(PING_S):  # else it would keep the process from ending
+                LaunchPad.ping_launch(pad, launch_id)
         except PyMongoError as error:
             logger.warning("heartbeat not delivered: %s", type(error).__name__)
 
@@ -154,14 +71,8 @@ def _stop_with_parent(parent: int, ended: threading.Event) -> None:
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
             if not ended.wait(_ORPHAN_GRACE_S):
-                _stop_children(signal.SIGKILL)
+                stop_children(signal.SIGKILL)
                 os._exit(1)
-
-
-def _stop_children(number: signal.Signals = signal.SIGTERM) -> None:
-    """End programs that an interrupted job had started: they share the process group of this worker."""
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, number)  # this process ignores a second SIGTERM
 
 
 def _run_next(pad: LaunchPad, fworker: FWorker, launch_dir: Path) -> bool:
@@ -178,6 +89,42 @@ def _run_next(pad: LaunchPad, fworker: FWorker, launch_dir: Path) -> bool:
             folder.rmdir()
 
 
+class _Turns:
+    """Takes one job after the other; whatever an outage of the database cuts off is begun anew."""
+
+    def __init__(self, pad: WorkerLaunchPad, fworker: FWorker, campaign: str | None, launch_dir: Path) -> None:
+        self.pad, self.fworker, self.campaign, self.launch_dir = pad, fworker, campaign, launch_dir
+        self.last_job = time.monotonic()
+        self._cut_off = False
+
+    def turn(self, idle_s: float | None, sleep_s: float) -> WorkerEnd | None:
+        """Run a job if one is ready, else wait a moment; why to stop, or None to go on."""
+        if self._ran_one():
+            self.last_job = time.monotonic()
+            return WorkerEnd.DISK_FULL if self.pad.disk_full else None
+        if campaign_is_finished(self.pad, self.campaign):
+            return WorkerEnd.FINISHED
+        if idle_s is not None and time.monotonic() - self.last_job > idle_s:
+            return WorkerEnd.IDLE
+        time.sleep(sleep_s)
+        return None
+
+    def _ran_one(self) -> bool:
+        if self._cut_off:
+            self.pad.release_own()
+        self._cut_off = False
+        try:
+            return _run_next(self.pad, self.fworker, self.launch_dir)
+        except ConnectionFailure:
+            self._cut_off = True
+            raise
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self.pad.disk_full = True
+            return True
+
+
 def work(
     pad: WorkerLaunchPad,
     campaign: str | None,
@@ -192,7 +139,8 @@ def work(
     """Run jobs one after the other in this process (main thread).
 
     Unlike FireWorks' ``rapidfire`` it does not leave while jobs elsewhere may still make new ones
-    ready, and an interruption puts the running job back instead of failing it.
+    ready, and an interruption puts the running job back instead of failing it. It waits ten minutes for
+    a database that is away, leaves when its disk is full, and takes no job that a newer release made.
 
     Parameters
     ----------
@@ -228,21 +176,19 @@ def work(
     if parent is not None:
         threading.Thread(target=_stop_with_parent, args=(parent, ended), daemon=True).start()
     launch_dir.mkdir(parents=True, exist_ok=True)
-    fworker = FWorker(worker_name(), list(categories) or "", job_query(campaign), worker_environment())
+    fworker = FWorker(worker_name(), list(categories) or "", readable_jobs(campaign), worker_environment())
     set_worker_end(timeout_s)
-    last_job = time.monotonic()
+    turns = _Turns(pad, fworker, campaign, launch_dir.resolve())
     try:
         while not interrupts.requested:
             if time_left_s() < 0:
                 return WorkerEnd.TIMEOUT
-            if _run_next(pad, fworker, launch_dir.resolve()):
-                last_job = time.monotonic()
-                continue
-            if campaign_is_finished(pad, campaign):
-                return WorkerEnd.FINISHED
-            if idle_s is not None and time.monotonic() - last_job > idle_s:
-                return WorkerEnd.IDLE
-            time.sleep(sleep_s)
-        return WorkerEnd.INTERRUPTED
+            end = persistently(lambda: turns.turn(idle_s, sleep_s), "worker", stop=lambda: interrupts.requested)
+            if end is not None:
+                return end
+    except ConnectionFailure:
+        if not interrupts.requested:
+            raise
     finally:
         ended.set()
+    return WorkerEnd.INTERRUPTED

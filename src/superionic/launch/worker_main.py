@@ -14,6 +14,8 @@ from pathlib import Path
 INTERRUPTED_STATUS = 130
 IDLE_STATUS = 3
 """Exit status of a worker that found no job for too long."""
+DISK_FULL_STATUS = 4
+"""Exit status of a worker that could not write to its launch folder."""
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -31,7 +33,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Work until the campaign is finished; the exit status is 130 after an interruption, 3 for want of jobs.
+    """Work until the campaign is finished.
+
+    The exit status is 130 after an interruption, 3 for want of jobs, 4 for want of disk space.
 
     Parameters
     ----------
@@ -42,7 +46,8 @@ def main(argv: list[str] | None = None) -> int:
     from monty.serialization import loadfn
 
     from superionic.database.local import lease
-    from superionic.launch.worker import WorkerEnd, WorkerLaunchPad, work
+    from superionic.launch.worker import WorkerEnd, work
+    from superionic.launch.worker_pad import WorkerLaunchPad
 
     settings = {"host": "localhost", **loadfn(arguments.launchpad), "strm_lvl": "WARNING"}
     with nullcontext() if arguments.home is None else lease(arguments.home):
@@ -56,7 +61,8 @@ def main(argv: list[str] | None = None) -> int:
             sleep_s=arguments.sleep,
             parent=arguments.parent,
         )
-    return {WorkerEnd.INTERRUPTED: INTERRUPTED_STATUS, WorkerEnd.IDLE: IDLE_STATUS}.get(end, 0)
+    statuses = {WorkerEnd.INTERRUPTED: INTERRUPTED_STATUS, WorkerEnd.IDLE: IDLE_STATUS}
+    return {**statuses, WorkerEnd.DISK_FULL: DISK_FULL_STATUS}.get(end, 0)
 
 
 if __name__ == "__main__":

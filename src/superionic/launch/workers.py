@@ -21,12 +21,12 @@ from pymongo.errors import PyMongoError
 
 from superionic.database.files import wait_until
 from superionic.database.local import ensure_server, find_server
-from superionic.database.stores import DatabaseChoice, environment
+from superionic.database.stores import DatabaseChoice, environment, job_store
 from superionic.errors import DatabaseError
-from superionic.launch.launchpad import campaign_is_finished, launchpad
+from superionic.launch.launchpad import campaign_is_finished, launchpad, newer_code
 from superionic.launch.reconcile import RepairReport, repair
 from superionic.launch.status import CampaignStatus, campaign_status
-from superionic.launch.worker_main import IDLE_STATUS, INTERRUPTED_STATUS
+from superionic.launch.worker_main import DISK_FULL_STATUS, IDLE_STATUS, INTERRUPTED_STATUS
 
 logger = logging.getLogger(__name__)
 
@@ -86,12 +86,13 @@ class Pace:
 
 @dataclass
 class _Slot:
-    """One place for a worker; its process is replaced if it dies, but not if it left for want of jobs."""
+    """One place for a worker; its process is replaced if it dies, but not if it left for want of jobs or disk space."""
 
     log: Path
     process: subprocess.Popen[bytes] | None = None
     n_starts: int = 0
     idle: bool = False
+    full: bool = False
 
 
 @dataclass
@@ -147,7 +148,7 @@ class _Pool:
         self, command: list[str], variables: Mapping[str, str], folder: Path, n: int, max_restarts: int
     ) -> None:
         self.command, self.variables = command, variables
-        self.max_restarts, self.n_restarts = max_restarts, 0
+        self.max_restarts, self.n_restarts, self.folder = max_restarts, 0, folder
         folder.mkdir(parents=True, exist_ok=True)
         self.slots = [_Slot(folder / f"worker-{os.getpid()}-{number}.log") for number in range(1, n + 1)]
 
@@ -170,8 +171,9 @@ class _Pool:
             if slot.process is None or slot.process.poll() is None:
                 continue
             _kill_group(slot.process.pid)
-            died += slot.process.returncode not in {0, INTERRUPTED_STATUS, IDLE_STATUS}
-            slot.idle = slot.process.returncode == IDLE_STATUS
+            died += slot.process.returncode not in {0, INTERRUPTED_STATUS, IDLE_STATUS, DISK_FULL_STATUS}
+            slot.full = slot.process.returncode == DISK_FULL_STATUS
+            slot.idle = slot.full or slot.process.returncode == IDLE_STATUS
             slot.process = None
         return died
 
@@ -187,8 +189,12 @@ class _Pool:
         return [slot.process for slot in self.slots if slot.process is not None and slot.process.poll() is None]
 
     def idle(self) -> bool:
-        """Whether all workers have left because no job was ready for them."""
+        """Whether all workers have left because no job was ready for them, or no disk space."""
         return all(slot.idle for slot in self.slots)
+
+    def disk_full(self) -> bool:
+        """Whether a worker has left for want of disk space."""
+        return any(slot.full for slot in self.slots)
 
     def exhausted(self) -> bool:
         """Whether no worker is left and none may be replaced; one that died since the last look may be."""
@@ -229,7 +235,9 @@ class _Run:
     def __init__(self, choice: DatabaseChoice, campaign: str | None, pool: _Pool, deadline: float) -> None:
         self.choice, self.campaign, self.pool, self.deadline = choice, campaign, pool, deadline
         self.pad: LaunchPad = launchpad(choice)
-        self.repaired = repair(self.pad, campaign)
+        self.store = job_store(choice)
+        self.store.connect()
+        self.repaired = repair(self.pad, campaign, self.store)
         self.next_repair = time.monotonic() + _REPAIR_EVERY_S
         self.problem: str | None = None
 
@@ -241,9 +249,16 @@ class _Run:
         if self.pool.reap():
             self.next_repair = 0.0
         if time.monotonic() > self.next_repair:
-            self.repaired += repair(self.pad, self.campaign, lock_patience_s=3.0)
+            self.repaired += repair(self.pad, self.campaign, self.store)
             self.next_repair = time.monotonic() + _REPAIR_EVERY_S
+            self.problem = newer_code(self.pad, self.campaign)
+        if self.problem is not None:
+            return False
         if self.pool.idle() or self.finished():
+            if self.pool.disk_full():
+                self.problem = (
+                    f"no space is left on the disk of {self.pool.folder.parent}: free some, then run this again"
+                )
             return False
         if time.monotonic() > self.deadline:
             return bool(self.pool.running())  # they leave when their jobs are done
@@ -367,7 +382,7 @@ def run_workers(
 def _conclude(run: _Run, stop: _Stop, on_progress: Callable[[CampaignStatus], None] | None) -> WorkersOutcome:
     """Put back the jobs of workers that had to be killed, and sum up."""
     try:
-        run.repaired += repair(run.pad, run.campaign, lock_patience_s=1.0)
+        run.repaired += repair(run.pad, run.campaign, run.store)
         outcome = run.outcome(stop.event.is_set() and not run.finished())
     except PyMongoError as error:
         raise DatabaseError(
