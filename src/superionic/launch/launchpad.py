@@ -18,6 +18,7 @@ from superionic.launch.queue_entries import ACTIVE, LOSS, LossCause, job_query, 
 from superionic.launch.safe_pad import SafeLaunchPad
 
 BUSY_TIMEOUT_S = 30.0
+_SELECTION_TIMEOUT_MS = 10_000
 _LOCK_WAIT_S = 60.0
 
 
@@ -57,6 +58,9 @@ def launchpad(choice: DatabaseChoice) -> LaunchPad:
         If the server does not answer within 3 s.
     """
     settings = launchpad_settings(choice)
+    # people wait for this process; workers, which open the queue themselves, are more patient
+    impatient = {**(settings.get("mongoclient_kwargs") or {}), "serverSelectionTimeoutMS": _SELECTION_TIMEOUT_MS}
+    settings |= {"mongoclient_kwargs": impatient}
     try:
         pad = SafeLaunchPad.from_dict(settings)
         # the private server is known to run: a busy machine may still make it slow
