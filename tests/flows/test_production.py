@@ -68,3 +68,18 @@ def test_groups_come_before_their_runs_and_every_run_keeps_its_own_job():
     members = Counter(owners[parent] for parents in runs.values() for parent in parents if parent in owners)
     assert sorted(members.values()) == [2, 2, 4, 4]
     assert not any(job.name.startswith("md group") for job, _ in CampaignMaker().make(changed()).iterflow())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperatures_K": [700, 800, 700]}, "700 is listed twice.*set replicas"),
+        ({"temperatures_K": [-5]}, "-5 is listed twice or not above zero"),
+        ({"stride_fs": 30}, r"stride_fs \(30\) is no multiple of time_step_fs \(4\)"),
+        ({"discard_ps": 17}, "17 ps at 800 K, of which 17 are discarded, has 0 frames of 40 fs left"),
+        ({"cold_time_ps": 1.2}, "1.2 ps at 700 K, of which 1 are discarded, has 5 frames"),
+    ],
+)
+def test_runs_that_could_not_be_made_or_analysed_are_refused_before_anything_is_computed(change, message):
+    with pytest.raises(SpecError, match=message):
+        changed(**change)

@@ -7,6 +7,10 @@ from pydantic import Field, model_validator
 
 from superionic.stages.base import RelaxSettings, StageSettings, Thermostat
 from superionic.stages.dataset import OrderingSettings, ScreeningSettings
+from superionic.units import FS_PER_PS
+
+LEAST_FRAMES = 10
+INTEGER_TOLERANCE = 1e-6
 
 
 class StabilitySettings(StageSettings):
@@ -77,6 +81,34 @@ class TransportSettings(StageSettings):
     )
     pathway_temperature_K: float | None = Field(800.0, description="temperature whose run gives the ion density, K")
     reference_temperature_K: float = Field(300.0, gt=0, description="temperature of the extrapolated conductivity, K")
+
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Self:
+        twice = {t for t in self.temperatures_K if self.temperatures_K.count(t) > 1 or t <= 0}
+        if twice:
+            raise ValueError(
+                f"temperatures_K: {', '.join(f'{t:g}' for t in sorted(twice))} is listed twice or not above zero; for "
+                "several runs at one temperature set replicas"
+            )
+        steps = self.stride_fs / self.time_step_fs
+        if round(steps) < 1 or abs(round(steps) - steps) > INTEGER_TOLERANCE * steps:
+            raise ValueError(
+                f"stride_fs ({self.stride_fs:g}) is no multiple of time_step_fs ({self.time_step_fs:g}): change one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_analysed(self) -> Self:
+        for temperature in self.temperatures_K:
+            time_ps, discard_ps = self.length_ps(temperature)
+            frames = (time_ps - discard_ps) * FS_PER_PS / self.stride_fs
+            if frames < LEAST_FRAMES:
+                raise ValueError(
+                    f"a run of {time_ps:g} ps at {temperature:g} K, of which {discard_ps:g} are discarded, has "
+                    f"{max(frames, 0):.0f} frames of {self.stride_fs:g} fs left, and {LEAST_FRAMES} are the least to "
+                    "analyse: run longer, discard less, or lower stride_fs"
+                )
+        return self
 
     def length_ps(self, temperature_K: float) -> tuple[float, float]:
         """Length and discarded start of a run at ``temperature_K``, both in ps."""
