@@ -220,7 +220,7 @@ def test_a_full_disk_is_named_and_nothing_before_is_lost(crystal, springs, short
 
 def test_a_potential_that_cannot_start_is_an_error(crystal, springs, short_run, tmp_path):
     class Fails(springs):
-        def calculate(self, *args):
+        def calculate(self, *_):
             raise CalculationError("no finite energy")
 
     with pytest.raises(CalculationError, match="no finite"):
