@@ -180,7 +180,7 @@ class Segment:
             self.run.advance()
             if self.run.frame_is_due:
                 self.keep_frame()
-            if self.run.at_rest and self.look(stop):
+            if self.run.at_rest and not self.run.over and self.look(stop):
                 break
         self.save()
         self.meter.look(self.run, now=True)
