@@ -244,7 +244,9 @@ def _labels(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
             x=[x for x, _, _ in found],
             y=[y for _, y, _ in found],
             text=[words for _, _, words in found],
-            mode="text",
+            mode="markers+text",
+            # keeps the text off the symbol below it
+            marker={"size": 12, "opacity": 0},
             textposition=side,
             textfont=font,
             hoverinfo="skip",
