@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from superionic.errors import InputError, NotConfiguredError
 from superionic.flows.stages import Category
-from superionic.launch.reconcile import HEARTBEAT_LIMIT_S
+from superionic.launch.liveness import HEARTBEAT_LIMIT_S
 from superionic.launch.templates import BY_HAND, TEMPLATES, Answers, BatchSystem, fill, write_files
 
 REPOSITORY = Path(__file__).parents[2]
