@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 EXTRAS = mace,chgnet,vasp,localdb,report
 
-.PHONY: demo test unit integration test-dft lint docs clean help
+.PHONY: demo test unit integration test-dft test-slurm lint docs clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
@@ -15,13 +15,16 @@ demo: .venv/installed  ## install, run the demo campaign, write its report
 test: unit integration  ## install, run all tests
 
 unit: .venv/installed-dev
-	.venv/bin/python -m pytest -q -n 2 -m "not integration and not dft"
+	.venv/bin/python -m pytest -q -n 2 -m "not integration and not dft and not slurm"
 
 integration: .venv/installed-dev
 	.venv/bin/python -m pytest -q -m integration
 
 test-dft: .venv/installed-dev  ## real density-functional labels by CP2K (minutes; needs cp2k_shell)
 	.venv/bin/python -m pytest -q -m dft
+
+test-slurm: .venv/installed-dev  ## batch jobs on a real Slurm, which is installed and removed again (root, Debian)
+	.venv/bin/python -m pytest -q -m slurm tests/cluster
 
 lint: .venv/installed-dev  ## style, types, direction of imports
 	.venv/bin/python -m ruff check

@@ -1,14 +1,14 @@
 """Steps per second of superionic's MD against plain ASE with MACE's own calculator, on one thread or one GPU.
 
     OMP_NUM_THREADS=1 python benchmarks/md_throughput.py
-    python benchmarks/md_throughput.py --device cuda --architecture medium --large
+    python benchmarks/md_throughput.py --device cuda --architecture medium --cases 1x160 8x160 32x160 1x20 8x20 32x20
 
 Plain ASE runs one replica after the other, its Langevin integrator with MACE's calculator, and writes nothing.
 superionic does what it does in production: a single run is `run_segments`, several are `run_together`, both with guard,
-trajectory and checkpoints in a folder. torch-sim, where it is installed, runs all replicas with its Langevin
-integrator and writes nothing. All use the same model file in one process and take turns; a ratio is the median over
-the rounds of the ratio within a round, so that load on the machine cancels. On a CPU the time is that of the
-processor, on a GPU that of the clock.
+trajectory and checkpoints in a folder. The column torch-sim, where that is installed, is `run_in_torchsim`, with guard
+and files, too. All use the same model file in one process and take turns; a ratio is the median over the rounds of the
+ratio within a round, so that load on the machine cancels. On a CPU the time is that of the processor, on a GPU that of
+the clock.
 """
 
 from __future__ import annotations
@@ -23,25 +23,27 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-from batch_evaluation import calculators, halides
+from batch_evaluation import calculators, halides, medium_model
 
 from superionic.dynamics import MDSettings, RunRequest, ns_per_day, run_segments, run_together
+from superionic.dynamics.torchsim import run_in_torchsim, torchsim_model
 from superionic.potentials.mace_calculator import LightMACECalculator
 from superionic.potentials.process import set_up_process
+from superionic.potentials.registry import foundation_ref, load_network
 from superionic.stages import Thermostat
 
 TEMPERATURE_K, TIME_STEP_FS, DAMPING_FS, STRIDE_FS = 800.0, 1.0, 100.0, 100.0
 CELLS = {20: (1, 1, 1), 160: (2, 2, 2)}
-CASES = [(1, 160), (1, 20), (8, 20), (16, 20), (32, 20)]
-LARGE_CASES = [(8, 160), (32, 160)]
-REQUIRED = {(1, 160): 1.3, (16, 20): 3.0}
-"""Least ratio on a CPU, by replicas and atoms."""
+CASES = ["1x160", "1x20", "8x20", "16x20", "32x20"]
+REQUIRED = {"1x160": 1.3, "16x20": 3.0}
+"""Least ratio on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,21 @@ def our_way(cells: Sequence[Atoms], calculator: LightMACECalculator, steps: int,
     return Way(steps * len(cells), run)
 
 
+def torchsim_way(cells: Sequence[Atoms], model: object, steps: int, folder: Path) -> Way:
+    """`run_in_torchsim` for all replicas."""
+
+    def run(number: int) -> None:
+        requests = [
+            RunRequest(cell, md_settings(steps, seed), folder / f"torchsim-{len(cells)}-{number}-{seed}")
+            for seed, cell in enumerate(cells)
+        ]
+        failed = [outcome for outcome in run_in_torchsim(requests, model) if isinstance(outcome, Exception)]
+        if failed:
+            raise failed[0]
+
+    return Way(steps * len(cells), run)
+
+
 def md_settings(steps: int, seed: int) -> MDSettings:
     """Settings of one replica."""
     return MDSettings(
@@ -108,21 +125,35 @@ def rates(ways: dict[str, Way], rounds: int, clock: Callable[[], float]) -> dict
     return found
 
 
-def row(case: tuple[int, int], found: dict[str, list[float]], required: float | None) -> str:
+def row(case: str, found: dict[str, list[float]], required: float | None) -> str:
     """One row of the table; rates are sums over the replicas."""
-    replicas, atoms = case
     shown = []
     for name in ("ASE", "superionic", "torch-sim"):
-        if name not in found:
-            shown += ["-"] * 2
-            continue
-        rate = statistics.median(found[name])
-        shown += [f"{rate:.1f}", f"{ns_per_day(TIME_STEP_FS, 1 / rate):.2f}"]
+        rate = statistics.median(found[name]) if name in found else None
+        shown += ["-"] * 2 if rate is None else [f"{rate:.1f}", f"{ns_per_day(TIME_STEP_FS, 1 / rate):.2f}"]
     ours = [ours / peer for ours, peer in zip(found["superionic"], found["ASE"], strict=True)]
-    atom_rate = statistics.median(found["superionic"]) * atoms
+    atom_rate = statistics.median(found["superionic"]) * int(case.split("x")[1])
     need = f", at least {required:g}" if required else ""
     ratio = f"{statistics.median(ours):.2f} ({min(ours):.2f}-{max(ours):.2f}{need})"
-    return f"| {replicas} x {atoms} | {' | '.join(shown)} | {atom_rate:.0f} | {ratio} |"
+    return f"| {case} | {' | '.join(shown)} | {atom_rate:.0f} | {ratio} |"
+
+
+def ways_of(
+    case: str, peer: Calculator, ours: LightMACECalculator, torchsim: object | None, steps: int, folder: Path
+) -> dict[str, Way]:
+    """All ways to run one case, given as replicas x atoms."""
+    replicas, atoms = (int(number) for number in case.split("x"))
+    cells = halides(replicas, CELLS[atoms])
+    ways = {"ASE": ase_way(cells, peer, steps), "superionic": our_way(cells, ours, steps, folder)}
+    return ways if torchsim is None else ways | {"torch-sim": torchsim_way(cells, torchsim, steps, folder)}
+
+
+def torchsim_of(architecture: str, device: str, dtype: str) -> object | None:
+    """The model for torch-sim, if that is installed."""
+    if find_spec("torch_sim") is None:
+        return None
+    network = medium_model() if architecture == "medium" else load_network(foundation_ref("superionic-mini"))
+    return torchsim_model(network, device=device, dtype=dtype)
 
 
 def options() -> argparse.Namespace:
@@ -133,7 +164,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--architecture", default="mini", choices=["mini", "medium"])
     parser.add_argument("--steps", type=int, default=100, help="steps of each replica in a round")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--large", action="store_true", help="8 and 32 replicas of 160 atoms, too")
+    parser.add_argument("--cases", default=CASES, nargs="+", help="replicas x atoms (20 or 160), as in 16x20")
     return parser.parse_args()
 
 
@@ -147,21 +178,17 @@ def main() -> None:
     packages = ", ".join(f"{name} {version(name)}" for name in ("mace-torch", "torch", "ase"))
     for dtype in given.dtype:
         peer, ours = calculators(given.architecture, given.device, dtype)
+        torchsim = torchsim_of(given.architecture, given.device, dtype)
         print(f"\n{given.architecture} {dtype} on {given.device} ({platform.machine()}), one thread; {packages}\n")
         print(
             "| replicas x atoms | ASE steps/s | ns/day | superionic steps/s | ns/day | torch-sim steps/s | ns/day "
             "| superionic atom steps/s | superionic/ASE (range) |"
         )
         print("|---|---|---|---|---|---|---|---|---|")
-        for case in CASES + LARGE_CASES * given.large:
-            replicas, atoms = case
-            cells = halides(replicas, CELLS[atoms])
+        for case in given.cases:
             with tempfile.TemporaryDirectory() as folder:
-                ways = {
-                    "ASE": ase_way(cells, peer, given.steps),
-                    "superionic": our_way(cells, ours, given.steps, Path(folder)),
-                }
-                required = REQUIRED.get(case) if given.device == "cpu" else None
+                ways = ways_of(case, peer, ours, torchsim, given.steps, Path(folder))
+                required = REQUIRED.get(case) if (given.device, given.architecture) == ("cpu", "mini") else None
                 print(row(case, rates(ways, given.rounds, clock), required), flush=True)
 
 

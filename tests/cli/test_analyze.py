@@ -136,3 +136,29 @@ def test_bad_options_are_refused_with_the_cure(tmp_path, options, words):
     assert isinstance(result.exception, SuperionicError)
     assert result.exception.exit_code == 2
     assert re.search(words, str(result.exception))
+
+
+def test_pathways_are_printed_drawn_and_written(tmp_path):
+    run = hopping(tmp_path, 800.0)
+    cube, page = tmp_path / "li.cube", tmp_path / "run.html"
+    result = analyze(run, "-m", "Li", "--pathways", "--cube", cube, "-o", page)
+    assert result.exit_code == 0, result.exception
+    for words in ("sites of Li", "residence / ps", "bottlenecks of the density", "jumps alone make D", "pathways: "):
+        assert words in result.stdout
+    assert "ions per cubic angstrom" in cube.read_text().splitlines()[0]
+    assert "plot-density-0" in page.read_text()
+
+
+def test_pathways_as_json_hold_sites_and_rates_but_no_grid(tmp_path):
+    (point,) = as_json(hopping(tmp_path, 800.0), "-m", "Li", "--pathways")["temperatures"]
+    found = point["runs"][0]["pathways"]
+    assert found["verdict"] == "ok"
+    assert sum(rate["n_jumps"] for rate in found["rates"]) == sum(found["jumps"].values())
+    assert "density_ions_per_A3" not in found
+
+
+def test_a_host_that_is_no_crystal_file_is_refused(tmp_path):
+    (tmp_path / "host.cif").write_text("nothing")
+    result = analyze(hopping(tmp_path, 800.0), "-m", "Li", "--host", tmp_path / "host.cif")
+    assert result.exit_code != 0
+    assert "cannot be read" in str(result.exception)

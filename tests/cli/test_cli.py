@@ -26,6 +26,7 @@ COMMANDS = [
     "report",
     "export",
     "models",
+    "init",
     "doctor",
     "db",
 ]

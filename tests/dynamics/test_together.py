@@ -50,13 +50,6 @@ class Fickle:
         return PointResult(energy * factor, (-2.0 * moved - 5.0 * moved**3) * factor, None)
 
 
-@pytest.fixture(autouse=True)
-def _rest(monkeypatch):
-    from superionic.dynamics import run
-
-    monkeypatch.setattr(run, "REST_STEPS", 10)
-
-
 @pytest.fixture
 def potential(monkeypatch):
     """Puts a potential in the place of the batch."""
@@ -76,7 +69,7 @@ def crystal(n_cells=1):
 
 def settings(**changes):
     options = {"temperature_K": 600.0, "time_ps": 0.2, "time_step_fs": 1.0, "damping_fs": 20.0, "stride_fs": 5.0}
-    return MDSettings(**(options | changes))
+    return MDSettings(**(options | {"rest_steps": 10} | changes))
 
 
 def requests(folder):
@@ -98,10 +91,11 @@ def energies_of(outcomes):
     return [outcome.result.potential_energies_eV for outcome in outcomes]
 
 
-@pytest.fixture
-def reference(tmp_path, potential):
-    potential()
-    return run_together(requests(tmp_path / "reference"), None)
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lockstep, "evaluate_many", Fickle())
+        return run_together(requests(tmp_path_factory.mktemp("reference")), None)
 
 
 def assert_same(found, expected):

@@ -1,11 +1,13 @@
 """Which production runs a campaign plans."""
 
+from collections import Counter
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
 
 from superionic.errors import SpecError
+from superionic.flows import CampaignMaker
 from superionic.flows.plan import plan_campaign
 from superionic.flows.production import planned_runs
 from superionic.ordering.composition import grid_cell, grid_cells
@@ -53,3 +55,32 @@ def test_more_orderings_than_an_earlier_stage_keeps_are_refused(wanted):
 def test_one_of_several_conductivity_settings_is_named_when_it_is_wrong():
     with pytest.raises(SpecError, match="framework_failure"):
         changed(framework_failure="ignore")
+
+
+def test_groups_come_before_their_runs_and_every_run_keeps_its_own_job():
+    flow = CampaignMaker().make(changed(runs_per_job=4, replicas=2))
+    jobs = {job.name: (job, parents) for job, parents in flow.iterflow()}
+    groups = {name: job for name, (job, _) in jobs.items() if name.startswith("md group")}
+    runs = {name: parents for name, (_, parents) in jobs.items() if name.startswith("md: ")}
+    assert len(groups) == 2 * 2, "six runs of each of two compositions, four at a time"
+    assert len(runs) == 12
+    owners = {job.uuid: name for name, job in groups.items()}
+    members = Counter(owners[parent] for parents in runs.values() for parent in parents if parent in owners)
+    assert sorted(members.values()) == [2, 2, 4, 4]
+    assert not any(job.name.startswith("md group") for job, _ in CampaignMaker().make(changed()).iterflow())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperatures_K": [700, 800, 700]}, "700 is listed twice.*set replicas"),
+        ({"temperatures_K": [-5]}, "-5 is listed twice or not above zero"),
+        ({"stride_fs": 30}, r"stride_fs \(30\) is no multiple of time_step_fs \(4\)"),
+        ({"discard_ps": 17}, "17 ps at 800 K, of which 17 are discarded, has 0 frames of 40 fs left"),
+        ({"cell": "npt", "npt_ps": 0.2}, "is 50 steps, and 200 are the least"),
+        ({"cold_time_ps": 1.2}, "1.2 ps at 700 K, of which 1 are discarded, has 5 frames"),
+    ],
+)
+def test_runs_that_could_not_be_made_or_analysed_are_refused_before_anything_is_computed(change, message):
+    with pytest.raises(SpecError, match=message):
+        changed(**change)

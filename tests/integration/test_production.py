@@ -198,3 +198,13 @@ def test_runs_side_by_side_are_stored_each_for_itself_and_only_missing_ones_are_
     submit_flow(Flow([again]), campaign.pad, "another", "test")
     assert campaign.work(campaign="another").status.succeeded
     assert len(output(campaign.store, again).advanced) == 1
+
+
+def test_the_timeout_of_a_worker_stops_its_run_and_leaves_the_rest_ready(campaign):
+    long = ProductionMDMaker("md: x", SETTINGS.model_copy(update={"time_ps": 200.0}), 900.0, seed=6)
+    run, _ = campaign(long)
+    outcome = campaign.work(timeout_s=2.0)
+    assert outcome.timed_out
+    assert (outcome.status.total.failed, outcome.status.total.ready, outcome.status.total.waiting) == (0, 1, 1)
+    (row,) = campaign.store.docs_store.query({"uuid": run.uuid})
+    assert row["output"] is None

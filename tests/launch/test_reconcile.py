@@ -205,9 +205,12 @@ def _fail(pad, launch_id, stack):
     pad.complete_launch(launch_id, FWAction(stored_data=stored, exit=True), "FIZZLED")
 
 
-def test_a_job_that_another_runner_interrupted_runs_again(pad):
+@pytest.mark.parametrize(
+    "words", ["  File x\nKeyboardInterrupt", "  File x, line 45, in handle_interrupt\n    sys.exit(1)\nSystemExit: 1"]
+)
+def test_a_job_that_another_runner_interrupted_runs_again(pad, words):
     first, second = _submit(pad)
-    _fail(pad, _run(pad, None), "Traceback (most recent call last):\n  File x\nKeyboardInterrupt\n")
+    _fail(pad, _run(pad, None), f"Traceback (most recent call last):\n{words}\n")
     assert _state(pad, second) == "READY"
     assert repair(pad, "key") == RepairReport(rerun=(first,))
     assert (_state(pad, first), _state(pad, second)) == ("READY", "WAITING")
@@ -215,9 +218,10 @@ def test_a_job_that_another_runner_interrupted_runs_again(pad):
 
 def test_a_failed_job_stays_failed_and_so_does_one_whose_children_have_begun(pad):
     first, second = _submit(pad)
-    _fail(pad, _run(pad, None), "Traceback (most recent call last):\n  File x\nValueError: no\n")
-    assert repair(pad, "key") == RepairReport()
-    pad.rerun_fw(first)
+    for error in ("ValueError: no", "SystemExit: 1"):
+        _fail(pad, _run(pad, None), f"Traceback (most recent call last):\n  File x\n{error}\n")
+        assert repair(pad, "key") == RepairReport()
+        pad.rerun_fw(first)
     _fail(pad, _run(pad, None, first), "KeyboardInterrupt\n")
     _run(pad, ALIVE, second)
     assert repair(pad, "key") == RepairReport()

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from superionic.errors import InputError, NotConfiguredError
 from superionic.flows.stages import Category
-from superionic.launch.reconcile import HEARTBEAT_LIMIT_S
+from superionic.launch.liveness import HEARTBEAT_LIMIT_S
 from superionic.launch.templates import BY_HAND, TEMPLATES, Answers, BatchSystem, fill, write_files
 
 REPOSITORY = Path(__file__).parents[2]
@@ -92,16 +92,21 @@ def test_lines_without_a_value_are_left_out():
 
 
 @pytest.mark.skipif(shutil.which("sed") is None, reason="by hand means with sed")
-def test_filling_by_hand_gives_the_same(tmp_path):
+@pytest.mark.parametrize("system", BatchSystem)
+def test_filling_by_hand_gives_the_same(tmp_path, system):
+    command = f"sed -i -f {BY_HAND} *.yaml env.sh"
+    assert command in (REPOSITORY / "docs" / "howto" / "launchpad-templates.md").read_text()
     shutil.copytree(TEMPLATES, tmp_path / "config")
-    given = answers(tmp_path / "config", account="my-project", device="cuda", potcar_dir="/potcars")
+    if system is not BatchSystem.SLURM:
+        shutil.copytree(TEMPLATES / system, tmp_path / "config", dirs_exist_ok=True)
+    given = answers(tmp_path / "config", device="cuda", potcar_dir="/potcars", batch_system=system)
     script = (TEMPLATES / BY_HAND).read_text()
     for name, value in given.values().items():
         script = re.sub(
             rf"^s\|<{name}>\|.*\|g$", lambda _, n=name, v=value: f"s|<{n}>|{v}|g", script, flags=re.MULTILINE
         )
     (tmp_path / "config" / BY_HAND).write_text(script)
-    subprocess.run(["bash", "-c", f"sed -i -f {BY_HAND} *.yaml env.sh"], cwd=tmp_path / "config", check=True)
+    subprocess.run(["bash", "-c", command], cwd=tmp_path / "config", check=True)
     for name, text in fill(given).items():
         assert (tmp_path / "config" / name).read_text() == text, name
 

@@ -9,7 +9,6 @@ import pytest
 from superionic.documents import CompositionInfo
 from superionic.report.figures_campaign import cost_by_stage, cost_chart, lanes, timeline_chart
 from superionic.report.figures_curves import comparison_chart, learning_curve_chart
-from superionic.report.figures_density import cartesian_grid, density_charts, enclosing_level
 from superionic.report.figures_msd import msd_chart
 from superionic.report.figures_property import property_curve_chart
 from superionic.report.figures_stability import formation_chart, fractions_of, phase_diagram_chart, tie_lines
@@ -43,13 +42,15 @@ def test_points_that_are_not_ok_are_hollow_grey_and_named(campaign):
 def test_single_runs_stand_faint_behind_their_combined_point(synthetic):
     docs = synthetic["replicated"](synthetic["diffusions"]())
     chart = arrhenius_chart(docs)
-    faint = traces(chart, opacity=0.4)
-    left_out = [t for t in chart.figure.data if t.marker.symbol == "x-thin-open"]
-    first = docs[0]
+    first, second = docs
     assert [len(point.diffusion_keys) for point in first.points] == [4, 4, 4]
     assert [point.n_used for point in first.points] == [4, 4, 3]
-    assert sum(len(t.x) for t in faint) == 2 * 2 * (4 + 4 + 3)
-    assert "left out: Br melted" in left_out[0].text[0]
+    blue, orange = [t for t in chart.figure.data if t.marker.size == 6][:2]
+    assert (len(blue.x), blue.marker.opacity.count(0.4), blue.marker.symbol.count("x-thin-open")) == (12, 11, 1)
+    assert "left out: Br melted" in blue.text[blue.marker.symbol.index("x-thin-open")]
+    unfit = [point.temperature_K for point in second.points if not point.used]
+    assert unfit == [800.0]
+    assert orange.marker.color.count(GREY) == 4 + 1, "those at 800 K, and the melt"
     assert "3 of 4" in chart.columns["runs"]
     assert "single" in chart.columns["runs"]
     assert "combined into one point" in chart.caption
@@ -261,32 +262,6 @@ def test_property_curve_has_no_empty_panels_and_no_end_members(campaign):
     # the composition in the middle has the formation energy zero
     assert len(chart.figure.data) == 4
     assert all(trace.showlegend for trace in chart.figure.data)
-
-
-def test_density_levels_enclose_their_share():
-    density = np.random.default_rng(0).random((9, 8, 7)) ** 4
-    for share in (0.5, 0.9):
-        level = enclosing_level(density, share)
-        assert density[density >= level].sum() >= share * density.sum()
-        assert density[density > level].sum() <= share * density.sum()
-
-
-def test_oblique_density_is_found_at_its_place_on_a_rectangular_grid(campaign):
-    doc = campaign.pathways[0]
-    coordinates, values = cartesian_grid(doc, 40)
-    a, b, c = np.einsum("ixyz,ij->jxyz", coordinates, np.linalg.inv(np.array(doc.lattice_A)))
-    inside = values > 0
-    expected = np.exp(3 * np.cos(4 * np.pi * a) + 3 * np.cos(4 * np.pi * b) + 1.5 * np.cos(4 * np.pi * c))
-    assert np.corrcoef(values[inside], expected[inside])[0, 1] > 0.99
-    # the box around an oblique cell has empty corners
-    assert 0.5 < inside.mean() < 0.95
-
-
-def test_densities_need_loaded_grids_and_few_surfaces(campaign):
-    doc = campaign.pathways[0]
-    assert density_charts((doc.model_copy(update={"density_ions_per_A3": []}),)) == []
-    kinds = [chart.identity for chart in density_charts((doc, doc, doc), max_surfaces=2)]
-    assert kinds == ["density-0", "surface-0", "density-1", "surface-1", "density-2"]
 
 
 def test_lanes_never_overlap(campaign):

@@ -62,6 +62,15 @@ def test_the_melt_is_found_with_its_time_and_the_time_before_is_sound(heated):
     assert HEATED_AT_PS - 1.0 < cut.cut.at_ps < HEATED_AT_PS + 1.0
 
 
+def test_a_run_that_melts_from_the_start_is_refused_whole_and_says_why(heated):
+    positions, lattice, symbols = heated
+    late = positions[round(HEATED_AT_PS / FRAME_PS) :]
+    found = analyze_trajectory(late, lattice, symbols, "Li", FRAME_PS, HOT_K, cut_at_onset=True)
+    assert found.verdict is Verdict.FRAMEWORK_UNSTABLE
+    assert found.cut is None
+    assert "; not cut: only" in found.verdict_reason
+
+
 @pytest.mark.parametrize("name", ["melts.xyz", "melts.traj"])
 def test_the_command_line_refuses_the_number_and_names_the_time(tmp_path, heated, name):
     positions, lattice, symbols = heated

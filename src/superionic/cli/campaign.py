@@ -26,6 +26,7 @@ SpecArgument = Annotated[Path, typer.Argument(help="campaign file (YAML)")]
 LAUNCHES = Path(".superionic") / "launches"
 INCOMPLETE = 1
 INTERRUPTED = 130
+WORKER_LINES_EVERY_S = 60.0
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +125,7 @@ def worker(
     from superionic.cli.progress import worker_progress
     from superionic.launch.campaigns import find_record
     from superionic.launch.running import running_md, running_trainings
-    from superionic.launch.workers import run_workers
+    from superionic.launch.workers import Pace, run_workers
 
     with open_project(project) as (choice, settings):
         key = find_record(choice, campaign).key if campaign else None
@@ -138,6 +139,7 @@ def worker(
             timeout_s=timeout,
             on_progress=worker_progress(lambda: [*running_trainings(choice, key), *running_md(choice, key)]),
             idle_s=idle,
+            pace=Pace(progress_s=WORKER_LINES_EVERY_S),
         )
     if outcome.problem:
         say(outcome.problem)

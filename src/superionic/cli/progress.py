@@ -55,15 +55,10 @@ def running_lines(status: CampaignStatus, running: Running) -> list[str]:
 
 
 def worker_progress(running: Running) -> Show:
-    """Lines on stderr, once a minute, about the trainings and production runs of this machine."""
-    last = {"time": time.monotonic()}
+    """Lines on stderr about the trainings and production runs of this machine, at every call."""
     here = platform.node()
 
     def show(status: CampaignStatus) -> None:
-        now = time.monotonic()
-        if now - last["time"] < SECONDS_PER_MINUTE:
-            return
-        last["time"] = now
         for line in running_lines(status, lambda: [work for work in running() if work.hostname == here]):
             sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

@@ -213,7 +213,7 @@ class SafeUpdate:
             update(self._store, document, key=key, save=save)
             _wait_for_journal(self._store, {"uuid": document["uuid"], "index": document["index"]})
 
-        persistently(store, f"storing the output of {document['name']}")
+        persistently(store, f"storing the output of {document.get('name', document['uuid'])}")
         if path is not None:
             path.unlink(missing_ok=True)
 

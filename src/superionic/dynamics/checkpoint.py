@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 
 from superionic.durable import DamagedFileError, digest, read_sealed, set_aside, write_sealed
-from superionic.dynamics.run import REST_STEPS, RunState
+from superionic.dynamics.run import RunState
 from superionic.dynamics.settings import MDSettings
 from superionic.errors import InputError
 
@@ -47,7 +47,7 @@ def identity_of(atoms: Atoms, settings: MDSettings, model_key: str | None) -> di
     content = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
     named = {f"guard.{name}": value for name, value in asdict(settings.guard).items()}
     named |= {name: value for name, value in asdict(settings).items() if name != "guard"}
-    own = {"atoms": digest(content), "potential": model_key, "format": FORMAT_VERSION, "rest_steps": REST_STEPS}
+    own = {"atoms": digest(content), "potential": model_key, "format": FORMAT_VERSION}
     plain: dict[str, Any] = json.loads(json.dumps(named | own))
     return plain
 

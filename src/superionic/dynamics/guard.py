@@ -63,7 +63,7 @@ class MDGuard:
         if step % self.interval == 0 and (problem := self._heat_problem(atoms, temperature_K)):
             return problem
         if step % self.distance_interval == 0:
-            ratio = closest_approach(atoms)
+            ratio = closest_approach(atoms, largest=self.min_distance_ratio)
             if not ratio > self.min_distance_ratio:
                 return f"two atoms are at {ratio:.2f} of the sum of their covalent radii"
         return None

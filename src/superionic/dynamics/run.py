@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from ase import Atoms
@@ -18,8 +18,6 @@ from superionic.errors import CalculationError
 from superionic.stages import Thermostat
 
 FloatArray = NDArray[np.float64]
-REST_STEPS = 50
-"""After every so many steps the calculator forgets what it keeps; a run may be left and taken up there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +65,9 @@ class MDRun:
     InputError
         If there are fewer than two atoms.
     """
+
+    engine: ClassVar[str] = "ASE"
+    """What moves the atoms."""
 
     def __init__(self, atoms: Atoms, calculator: Any, settings: MDSettings) -> None:  # noqa: ANN401 (any ASE calculator)
         self.settings = settings
@@ -117,7 +118,7 @@ class MDRun:
     @property
     def at_rest(self) -> bool:
         """Whether the run may be left and taken up here without a trace."""
-        return self.step % REST_STEPS == 0
+        return self.step % self.settings.rest_steps == 0
 
     @property
     def frame_is_due(self) -> bool:
@@ -138,7 +139,7 @@ class MDRun:
     def advance(self) -> None:
         """One time step; one that breaks a bound of the guard is not counted and ends the run."""
         following = self.step + 1
-        if following % REST_STEPS == 0:
+        if following % self.settings.rest_steps == 0:
             self._point.forget()
         try:
             self._dynamics.step()

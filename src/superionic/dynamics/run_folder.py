@@ -108,24 +108,36 @@ class RunFolder:
                 "its last checkpoint when it is started again"
             ) from error
 
-    def take_up(self, atoms: Atoms, calculator: Any, settings: MDSettings, model_key: str | None) -> TakenUp:  # noqa: ANN401
-        """Go back to the newest intact checkpoint, or begin; parameters as for :func:`run_segments`.
+    def take_up(
+        self,
+        atoms: Atoms,
+        calculator: Any,  # noqa: ANN401 (any ASE calculator)
+        settings: MDSettings,
+        model_key: str | None,
+        kind: type[MDRun] = MDRun,
+    ) -> TakenUp:
+        """Go back to the newest intact checkpoint, or begin; other parameters as for :func:`run_segments`.
+
+        Parameters
+        ----------
+        kind : type
+            Kind of run; one kind does not go on with what another has left.
 
         Raises
         ------
         InputError
             If the folder holds a run with other settings, atoms or potential.
         """
-        identity = identity_of(atoms, settings, model_key)
+        identity = identity_of(atoms, settings, model_key) | {"engine": kind.engine}
         checkpoint, notes = self.checkpoints.newest()
         if checkpoint is not None:
             require_same_run(checkpoint.identity, identity, self.path)
-            run = MDRun.resumed(atoms, calculator, settings, checkpoint.state)
+            run = kind.resumed(atoms, calculator, settings, checkpoint.state)
             try:
                 return TakenUp(run, self._frames_of(run, checkpoint), checkpoint, identity, notes)
             except (OSError, KeyError) as error:
                 notes.append(f"{self.trajectory.name} could not be used ({error}): the run began again")
-        run = MDRun(atoms, calculator, settings)
+        run = kind(atoms, calculator, settings)
         for old in self.checkpoints.files():
             old.unlink()
         with self.explained():

@@ -22,8 +22,6 @@ from superionic.dynamics.run_folder import RunFolder, TakenUp
 from superionic.dynamics.settings import MDSettings
 from superionic.dynamics.trajectory_file import read_scalars, shorten
 
-SAVING_IN_WORK = 50
-"""A checkpoint is not written before the run has gone on for so many times what the last one took."""
 CAUTION = 1.5
 """Steps and checkpoints may take so much longer than ever before."""
 
@@ -74,6 +72,8 @@ class SegmentControl:
         Wall time between checkpoints, s: what a kill costs at most.
     progress_s : float
         Wall time between reports, s.
+    most_saving : float
+        Part of the wall time that checkpoints may take; on slow disks they become rarer.
     clock : callable
         Gives the wall time, s. Runs in lockstep share one that stands still in a step, so that all decide alike.
     deadline : float or None
@@ -83,6 +83,7 @@ class SegmentControl:
 
     checkpoint_s: float = 300.0
     progress_s: float = 5.0
+    most_saving: float = 0.02
     clock: Callable[[], float] = time.monotonic
     deadline: float | None = None
 
@@ -117,7 +118,7 @@ def run_segments(
     model_key : str, optional
         Key of the potential, by which another potential is noticed; stored with the trajectory.
     stop : callable, optional
-        Asked every 50 steps; when it returns True, the run is saved and the call returns.
+        Asked every `rest_steps` steps; when it returns True, the run is saved and the call returns.
     on_progress : callable, optional
         Called with a :class:`superionic.dynamics.Progress` now and then, and at the end.
     control : SegmentControl, optional
@@ -142,7 +143,7 @@ def run_segments(
     with home.alone():
         taken = home.take_up(atoms, calculator, settings, model_key)
         try:
-            segment = _Segment(home, taken, control, ProgressMeter(on_progress, control.progress_s, control.clock))
+            segment = Segment(home, taken, control, ProgressMeter(on_progress, control.progress_s, control.clock))
             segment.go_on(stop or _never)
         finally:
             taken.file.close()
@@ -153,7 +154,7 @@ def _never() -> bool:
     return False
 
 
-class _Segment:
+class Segment:
     """One call's part of a run."""
 
     def __init__(self, home: RunFolder, taken: TakenUp, control: SegmentControl, meter: ProgressMeter) -> None:
@@ -179,12 +180,13 @@ class _Segment:
             self.run.advance()
             if self.run.frame_is_due:
                 self.keep_frame()
-            if self.run.at_rest and self.look(stop):
+            if self.run.at_rest and not self.run.over and self.look(stop):
                 break
         self.save()
         self.meter.look(self.run, now=True)
 
     def keep_frame(self) -> None:
+        """Put the present state into the trajectory."""
         with self.home.explained():
             self.file.put(self.run.frame(), self.run.step // self.run.settings.stride)
 
@@ -197,7 +199,7 @@ class _Segment:
                 self.file.flush()
         if stop() or self.too_late(now):
             return True
-        if now - self.saved > max(self.control.checkpoint_s, SAVING_IN_WORK * self.longest_save_s):
+        if now - self.saved >= max(self.control.checkpoint_s, self.longest_save_s / self.control.most_saving):
             self.save()
             self.looked = self.control.clock()
         return False
@@ -208,6 +210,7 @@ class _Segment:
         return self.control.deadline is not None and now + needed_s > self.control.deadline
 
     def wall_s(self) -> float:
+        """Wall time of the run until now, in all calls, s."""
         return self.earlier_s + self.control.clock() - self.began
 
     def save(self) -> None:

@@ -37,6 +37,9 @@ class MDSettings:
         Seed of velocities and thermostat: equal seeds give equal runs on one machine.
     guard : MDGuard
         Bounds of a sane run.
+    rest_steps : int
+        Steps between the points where the calculator forgets what it keeps, and where alone the run may be left and
+        taken up. Fewer let large cells stop in time.
 
     Raises
     ------
@@ -52,12 +55,15 @@ class MDSettings:
     stride_fs: float = 100.0
     seed: int = 0
     guard: MDGuard = field(default_factory=MDGuard)
+    rest_steps: int = 50
 
     def __post_init__(self) -> None:
         lengths = {name: getattr(self, name) for name in ("time_ps", "time_step_fs", "stride_fs", "damping_fs")}
         if not all(0 < value < float("inf") for value in [*lengths.values(), self.temperature_K]):
             given = ", ".join(f"{name} {value:g}" for name, value in lengths.items())
             raise InputError(f"temperature_K {self.temperature_K:g}, {given} must all be finite and above zero")
+        if self.rest_steps < 1:
+            raise InputError(f"rest_steps is {self.rest_steps}, at least 1 is needed")
         ratio = self.stride_fs / self.time_step_fs
         if round(ratio) < 1 or abs(round(ratio) - ratio) > INTEGER_TOLERANCE * ratio:
             raise InputError(

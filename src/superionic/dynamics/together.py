@@ -93,9 +93,9 @@ def run_together(
         In the order of `runs`; an exception where :func:`superionic.dynamics.run_segments` raises it. The other runs
         do not suffer from it. The wall time of an outcome is that of all runs together.
     """
-    _go_back_to_common_step(runs)
+    go_back_to_common_step(runs)
     with _interruption_as_request() as interrupted:
-        shared = _Round(lambda: interrupted() or (stop is not None and stop()))
+        shared = Round(lambda: interrupted() or (stop is not None and stop()))
         own = replace(control or SegmentControl(), clock=shared.clock)
 
         def advance(run: RunRequest, potential: Calculator) -> SegmentOutcome:
@@ -114,8 +114,14 @@ def run_together(
         return in_lockstep(tasks, calculator, max_edges=max_edges, on_round=shared.begin)
 
 
-class _Round:
-    """What all runs see alike until the next batch: the time, and whether to stop."""
+class Round:
+    """What all runs see alike until the next batch: the time, and whether to stop.
+
+    Parameters
+    ----------
+    stop : callable
+        Asked once in each round at most.
+    """
 
     def __init__(self, stop: Callable[[], bool]) -> None:
         self._ask = stop
@@ -123,12 +129,15 @@ class _Round:
         self._stopping: bool | None = None
 
     def begin(self) -> None:
+        """Let time go on."""
         self._now_s, self._stopping = time.monotonic(), None
 
     def clock(self) -> float:
+        """Time at which the round began, s."""
         return self._now_s
 
     def stop(self) -> bool:
+        """Whether to stop."""
         if self._stopping is None:
             self._stopping = self._ask()
         return self._stopping
@@ -199,8 +208,14 @@ class _Saved:
                     file.unlink(missing_ok=True)
 
 
-def _go_back_to_common_step(runs: Sequence[RunRequest]) -> None:
-    """Drop checkpoints after the newest step that all runs can go on from; none if there is no such step."""
+def go_back_to_common_step(runs: Sequence[RunRequest]) -> None:
+    """Drop checkpoints after the newest step that all runs can go on from; none if there is no such step.
+
+    Parameters
+    ----------
+    runs : sequence of RunRequest
+        Runs that were killed together.
+    """
     saved = [_Saved.of(run) for run in runs]
     alive = [one for one in saved if not one.exploded]
     common = [step for step in {step for one in alive for step in one.going} if all(one.allows(step) for one in saved)]

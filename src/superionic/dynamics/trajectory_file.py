@@ -211,7 +211,7 @@ def shorten(path: Path, n_frames: int, reason: str) -> None:
                 rows = slice(first, min(first + CHUNK_FRAMES, n_frames))
                 for name in (POSITIONS, ENERGIES, TEMPERATURES):
                     new[name][rows] = old[name][rows]
-            new[PROGRESS][:] = old[PROGRESS][:]
+            new[PROGRESS][:] = (n_frames, True)
     with short.open("rb") as stream:
         os.fsync(stream.fileno())
     move_whole(short, path)

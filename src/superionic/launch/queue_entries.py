@@ -125,6 +125,8 @@ def last_line(stacktrace: str) -> str:
 def loss_named_in(stacktrace: str) -> LossCause | None:
     """Cause of a failure that is not the job's own, told by the exception at the end of a stack trace."""
     line = last_line(stacktrace)
+    if line.startswith("SystemExit") and "in handle_interrupt" in stacktrace:  # what `rlaunch` makes of a signal
+        return LossCause.INTERRUPTED
     return next((cause for cause, signs in _SIGNS if line.startswith(signs)), None)
 
 

@@ -6,8 +6,9 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import all_changes
 from ase.data import covalent_radii
-from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
 from pymatgen.core import Structure
+from scipy.spatial import cKDTree
 
 from superionic.errors import InputError
 
@@ -55,22 +56,50 @@ def changes(before: Atoms | None, now: Atoms) -> list[str]:
     return [name for name, (old, new) in pairs.items() if not np.array_equal(old, new)]
 
 
-def closest_approach(atoms: Atoms) -> float:
+def closest_approach(atoms: Atoms, largest: float = 1.0) -> float:
     """Smallest distance between two atoms, periodic images included, in units of the sum of their covalent radii.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        The structure.
+        The structure; atoms may lie outside of the cell.
+    largest : float
+        Only smaller ratios matter; the smaller it is, the faster is the search.
 
     Returns
     -------
     float
-        The ratio; infinite if no pair is closer than the sum of its radii. Radii are those of Cordero et al.,
-        Dalton Trans. 2008, 2832.
+        The ratio; infinite if no pair is closer than `largest`, NaN if a position is not finite. Radii are those of
+        Cordero et al., Dalton Trans. 2008, 2832.
     """
+    if not np.isfinite(atoms.positions).all():
+        return float("nan")
     radii = covalent_radii[atoms.numbers]
-    first, second, distance_A = neighbor_list("ijd", atoms, list(radii))
-    if len(distance_A) == 0:
-        return float("inf")
-    return float(np.min(distance_A / (radii[first] + radii[second])))
+    positions, owners = _with_images(atoms, 2 * largest * float(radii.max()))
+    pairs = cKDTree(positions).query_pairs(2 * largest * float(radii.max()), output_type="ndarray")
+    first, second = pairs[pairs[:, 0] < len(atoms)].T  # the atoms come before their images
+    distances = np.linalg.norm(positions[first] - positions[second], axis=1)
+    ratio = float(np.min(distances / (radii[owners[first]] + radii[owners[second]]), initial=np.inf))
+    return ratio if ratio < largest else float("inf")
+
+
+def _with_images(atoms: Atoms, reach_A: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Positions of the atoms inside the cell, then of their images within reach of it, and whose images they are."""
+    cell = atoms.cell.complete().array
+    fractional = np.linalg.solve(cell.T, atoms.positions.T).T
+    fractional[:, atoms.pbc] -= np.floor(fractional[:, atoms.pbc])
+    owners = np.arange(len(atoms))
+    margins = reach_A * np.linalg.norm(np.linalg.inv(cell), axis=0)  # in units of the heights of the cell
+    for axis in np.flatnonzero(atoms.pbc):
+        start, margin = fractional, margins[axis]
+        found, whose = [start], [owners]
+        for shift in range(1, int(np.ceil(margin)) + 1):
+            for sign in (shift, -shift):
+                along = start[:, axis] + sign
+                near = (along > -margin) & (along < 1.0 + margin)
+                image = start[near].copy()
+                image[:, axis] += sign
+                found.append(image)
+                whose.append(owners[near])
+        fractional, owners = np.concatenate(found), np.concatenate(whose)
+    return fractional @ cell, owners

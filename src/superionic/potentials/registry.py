@@ -147,6 +147,28 @@ def load_calculator(ref: PotentialRef, blob: Blob | None = None, device: str = "
 _models: dict[tuple[str, str, str], Any] = {}
 
 
+def load_network(ref: PotentialRef, blob: Blob | None = None, device: str = "cpu") -> Any:  # noqa: ANN401 (torch module)
+    """The model of a potential as MACE made it, for programs other than ASE; read anew in every call.
+
+    Parameters
+    ----------
+    ref, blob, device
+        As for :func:`load_calculator`.
+
+    Returns
+    -------
+    torch.nn.Module
+        The model in the precision of its file.
+
+    Raises
+    ------
+    UntrustedModelError, NotConfiguredError
+        As :func:`load_calculator`.
+    """
+    content = _blob_reader(ref, blob) if blob is not None else _file_reader(ref)
+    return _load_model(content(), device)
+
+
 def trusted_hashes() -> dict[str, str]:
     """Names of all trusted files by their SHA-256: the shipped model and what the user has trusted."""
     shipped = DATA / f"{SHIPPED}.model"

@@ -12,19 +12,23 @@ from plotly.subplots import make_subplots
 from scipy.ndimage import map_coordinates
 
 from superionic.report.markup import Html, formula, join
-from superionic.report.theme import GREY, SEQUENTIAL, Chart, axis, colour, power_text, style, symbol, translucent
+from superionic.report.theme import INK, SEQUENTIAL, Chart, axis, colour, power_text, style, symbol, translucent
 from superionic.transport.pathway_schemas import LinkPart, PathwayDoc
 from superionic.transport.pathways.density import smoothed
 
 Floats = NDArray[np.float64]
-PROJECTION_POINTS = 110
+PROJECTION_POINTS = 150
 DECADES = 3
 MARGIN = 0.03
+PANEL_PAD, NEAR_EDGE = 0.06, 0.15
 VIEWS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 EDGE = 1e-9
-MAX_LABELLED = 24
 LABEL_APART_A = 0.6
+# sizes that labels take in a panel, so that they can be kept apart
+PANEL_PX, LETTER_PX, LINE_PX, LIFT_PX = 230.0, 9.0, 17.0, 14.0
 LINK_WIDTH_PX = (0.8, 5.0)
+LEAST_LINK = 0.02
+HALO = "0 0 3px #000, 0 0 3px #000, 0 0 2px #000"
 
 
 def smooth_grid(doc: PathwayDoc) -> Floats:
@@ -65,12 +69,16 @@ def kinds_of(doc: PathwayDoc) -> list[str]:
     return sorted(labels, key=lambda label: (label[0] in "is", len(label), label))
 
 
-def link_widths(doc: PathwayDoc) -> list[float]:
-    """Line width of each link in pixels, by the logarithm of its jumps."""
-    jumps = [math.log1p(link.forward + link.backward) for link in doc.links]
-    top = max(jumps, default=1.0)
+def drawn_links(doc: PathwayDoc) -> list[tuple[LinkPart, float]]:
+    """Links that are drawn, with a line width in pixels by the logarithm of their jumps."""
+    jumps = [link.forward + link.backward for link in doc.links]
+    top = max(jumps, default=1)
     low, high = LINK_WIDTH_PX
-    return [low + (high - low) * value / top for value in jumps]
+    return [
+        (link, low + (high - low) * math.log1p(count) / math.log1p(top))
+        for link, count in zip(doc.links, jumps, strict=True)
+        if count >= LEAST_LINK * top
+    ]
 
 
 def projection_chart(doc: PathwayDoc, index: int) -> Chart:
@@ -101,7 +109,7 @@ def projection_chart(doc: PathwayDoc, index: int) -> Chart:
     caption = (
         "Number of ions per area of the plane, summed along c, b and a (left to right), logarithmic over "
         f"{DECADES} decades; lighter is more. Crosses: mean framework. Coloured: sites by kind. Lines: jumps seen, "
-        f"wider for more. {_cell_words(doc)}"
+        f"wider for more, without links below {100 * LEAST_LINK:g} % of the busiest. {_cell_words(doc)}"
     )
     title = place_title("Ion density along the axes", doc)
     return Chart(f"density-{index}", title, caption, figure, 430, wide=True, columns=_columns(density))
@@ -161,7 +169,7 @@ def _heat(x: Floats, y: Floats, values: Floats, top: float, *, bar: bool) -> Any
 
 
 def _span(values: Floats) -> list[float]:
-    pad = MARGIN * float(values[-1] - values[0])
+    pad = PANEL_PAD * float(values[-1] - values[0])
     return [float(values[0]) - pad, float(values[-1]) + pad]
 
 
@@ -186,7 +194,6 @@ def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, le
         )
     )
     kinds = kinds_of(doc)
-    labelled = len(doc.density_sites) <= MAX_LABELLED
     for k, kind in enumerate(kinds):
         places = [site.fractional for site in doc.density_sites if site.label == kind]
         points = repeated(places)[0][:, keep] @ plane
@@ -201,10 +208,7 @@ def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, le
             go.Scatter(
                 x=points[:, 0],
                 y=points[:, 1],
-                mode="markers+text" if labelled else "markers",
-                text=_texts(points, kind) if labelled else None,
-                textposition="top center" if k % 2 else "bottom center",
-                textfont={"color": "white", "size": 11},
+                mode="markers",
                 marker=marker,
                 name=kind,
                 legendgroup=kind,
@@ -212,16 +216,44 @@ def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, le
                 hovertemplate=hover,
             )
         )
-    return traces
+    return traces + _labels(doc, plane, keep)
 
 
-def _texts(points: Floats, kind: str) -> list[str]:
-    """The label at the first of the points that lie on top of each other."""
-    texts: list[str] = []
+def _labels(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
+    """Names at the sites: those on top of each other share a label; one that would meet another is left out."""
+    places, numbers = repeated([site.fractional for site in doc.density_sites])
+    points = places[:, keep] @ plane
+    scale = PANEL_PX / float(np.abs(plane).sum(axis=0).max())
+    drawn: list[tuple[float, float, float]] = []
+    texts: dict[str, list[tuple[float, float, str]]] = {"top center": [], "bottom center": []}
+    done = np.zeros(len(points), dtype=bool)
     for k, point in enumerate(points):
-        before = np.linalg.norm(points[:k] - point, axis=1) if k else np.array([np.inf])
-        texts.append("" if before.min() < LABEL_APART_A else kind)
-    return texts
+        if done[k]:
+            continue
+        near = np.linalg.norm(points - point, axis=1) < LABEL_APART_A
+        done |= near
+        words = "/".join(sorted({doc.density_sites[numbers[j]].label for j in np.flatnonzero(near)}))
+        above = point[1] < NEAR_EDGE * plane[1, 1]
+        box = (point[0] * scale, point[1] * scale + (LIFT_PX if above else -LIFT_PX), LETTER_PX * len(words) / 2)
+        if all(abs(box[0] - x) > box[2] + half or abs(box[1] - y) > LINE_PX for x, y, half in drawn):
+            drawn.append(box)
+            texts["top center" if above else "bottom center"].append((point[0], point[1], words))
+    font = {"color": "white", "size": 12, "shadow": HALO}
+    return [
+        go.Scatter(
+            x=[x for x, _, _ in found],
+            y=[y for _, y, _ in found],
+            text=[words for _, _, words in found],
+            mode="markers+text",
+            # keeps the text off the symbol below it
+            marker={"size": 12, "opacity": 0},
+            textposition=side,
+            textfont=font,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        for side, found in texts.items()
+    ]
 
 
 def repeated(fractional: list[tuple[float, float, float]]) -> tuple[Floats, list[int]]:
@@ -250,20 +282,16 @@ def repeated(fractional: list[tuple[float, float, float]]) -> tuple[Floats, list
 
 
 def segments(doc: PathwayDoc, link: LinkPart) -> list[tuple[Floats, Floats]]:
-    """A link from both of its ends, so that one that leaves the cell also comes in on the other side."""
+    """A link as its two halves, each from the site where that lies in the cell, in fractional coordinates."""
     start = np.array(doc.density_sites[link.start].fractional)
     end = np.array(doc.density_sites[link.end].fractional) + link.image
-    home = np.floor(start)
-    found = [(start - home, end - home)]
-    away = np.floor(end)
-    if (away != home).any():
-        found.append((end - away, start - away))
-    return found
+    middle = (start + end) / 2.0
+    return [(start - np.floor(start), middle - np.floor(start)), (end - np.floor(end), middle - np.floor(end))]
 
 
 def _link_traces(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
     traces = []
-    for link, width in zip(doc.links, link_widths(doc), strict=True):
+    for link, width in drawn_links(doc):
         x: list[float | None] = []
         y: list[float | None] = []
         for ends in segments(doc, link):
@@ -272,6 +300,11 @@ def _link_traces(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
             y += [*points[:, 1].round(3).tolist(), None]
         line = {"color": translucent("#ffffff", 0.75), "width": width}
         traces.append(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False))
+    outline = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ plane
+    line = {"color": INK, "width": 2}
+    traces.append(
+        go.Scatter(x=outline[:, 0], y=outline[:, 1], mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    )
     return traces
 
 
@@ -295,5 +328,5 @@ def cell_edges(lattice: Floats) -> Any:  # noqa: ANN401 (plotly is untyped)
                 start = first * others[0] + second * others[1]
                 path += [start, start + lattice[direction], np.full(3, np.nan)]
     x, y, z = np.array(path).T
-    line = {"color": GREY, "width": 2}
+    line = {"color": INK, "width": 3}
     return go.Scatter3d(x=x, y=y, z=z, mode="lines", line=line, hoverinfo="skip", showlegend=False)

@@ -13,16 +13,16 @@ from scipy.spatial import ConvexHull, QhullError
 
 from superionic.report.figures_density import (
     cell_edges,
+    drawn_links,
     enclosing_level,
     kinds_of,
-    link_widths,
     place_title,
     repeated,
     segments,
     smooth_grid,
 )
-from superionic.report.numbers import significant
-from superionic.report.theme import GREY, INK, SEQUENTIAL, Chart, axis, colour, style, symbol
+from superionic.report.numbers import significant, with_error
+from superionic.report.theme import GREY, INK, Chart, axis, colour, style, symbol
 from superionic.transport.pathway_schemas import BottleneckPart, PathPart, PathwayDoc
 from superionic.transport.pathways.percolation import upright
 
@@ -30,9 +30,12 @@ Floats = NDArray[np.float64]
 SURFACE_POINTS = 44
 ENCLOSED = (0.9, 0.5)
 EDGE = 1e-9
+# light around dark, so that sites and links stay visible within
+OUTER, INNER = "#9ecae9", "#0b4f8a"
 BOND_REACH = 1.25
 MIN_CORNERS = 4
-CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.1}}
+ROW = 0.07
+CAMERA = {"eye": {"x": 1.3, "y": 1.2, "z": 0.7}, "projection": {"type": "orthographic"}}
 SYMBOLS_3D = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
 
 
@@ -83,9 +86,9 @@ def surface_chart(doc: PathwayDoc, index: int) -> Chart:
         isomin=low,
         isomax=high,
         surface={"count": 2},
-        opacity=0.35,
+        opacity=0.3,
         caps={"x_show": False, "y_show": False, "z_show": False},
-        colorscale=SEQUENTIAL,
+        colorscale=[[0.0, OUTER], [1.0, INNER]],
         showscale=False,
         hoverinfo="skip",
     )
@@ -224,7 +227,7 @@ def _hulls(corners: list[Floats]) -> list[Any]:
 def _network(doc: PathwayDoc, lattice: Floats) -> list[Any]:
     """Links and sites."""
     traces: list[Any] = []
-    for link, width in zip(doc.links, link_widths(doc), strict=True):
+    for link, width in drawn_links(doc):
         path: list[Any] = []
         for start, end in segments(doc, link):
             path += [start @ lattice, end @ lattice, np.full(3, np.nan)]
@@ -259,6 +262,8 @@ def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
     figure = go.Figure()
     columns: dict[str, Any] = {}
     ways = distinct_paths(doc)
+    top = max(max(path.free_energy_eV) for _, path in ways)
+    quiet = {"showlegend": False, "hoverinfo": "skip"}
     for k, (names, path) in enumerate(ways):
         vector = " ".join(f"{n:d}" for n in upright(path.vector))
         figure.add_trace(
@@ -272,31 +277,35 @@ def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
             )
         )
         points = [point for point, _ in path.stops]
+        places = [path.arc_A[point] for point in points]
+        marker = {"color": colour(k), "symbol": symbol(k), "size": 7}
+        energies = [path.free_energy_eV[point] for point in points]
+        figure.add_trace(go.Scatter(x=places, y=energies, mode="markers", marker=marker, **quiet))
         figure.add_trace(
             go.Scatter(
-                x=[path.arc_A[point] for point in points],
-                y=[path.free_energy_eV[point] for point in points],
-                mode="markers+text",
+                x=places,
+                y=[-ROW * (k + 0.8) * top] * len(points),
+                mode="text",
                 text=[label for _, label in path.stops],
-                textposition=("bottom center", "top center")[k % 2],
                 textfont={"color": colour(k), "size": 12},
-                marker={"color": colour(k), "symbol": symbol(k), "size": 7},
-                showlegend=False,
-                hoverinfo="skip",
+                **quiet,
             )
         )
         columns |= {f"arc_{'_'.join(names)}_A": path.arc_A, f"free_energy_{'_'.join(names)}_eV": path.free_energy_eV}
-    top = max(max(path.free_energy_eV) for _, path in ways)
     style(figure)
     figure.update_xaxes(**axis("distance along the way (Å)"))
-    figure.update_yaxes(**axis("free energy (eV)", range=[-0.18 * top, 1.12 * top]))
+    figure.update_yaxes(
+        **axis(
+            "free energy (eV)", range=[-ROW * (len(ways) + 0.5) * top, 1.12 * top], zeroline=True, zerolinecolor=GREY
+        )
+    )
     caption = (
         "F = −kT ln(ρ/ρmax) along the best way to the next image through the bottleneck of each axis (lattice vector "
-        f"in brackets), by steepest ascent from the saddles; labels: sites. {barrier_words(doc)}"
+        f"in brackets), by steepest ascent from the saddles; below zero: the sites passed. {barrier_words(doc)}"
     )
     longest = max(len(values) for values in columns.values())
     padded = {name: [*values, *[None] * (longest - len(values))] for name, values in columns.items()}
-    return Chart(f"profile-{index}", place_title("Free energy", doc), caption, figure, 400, columns=padded)
+    return Chart(f"profile-{index}", place_title("Free energy", doc), caption, figure, 560, columns=padded)
 
 
 def distinct_paths(doc: PathwayDoc) -> list[tuple[list[str], PathPart]]:
@@ -314,7 +323,7 @@ def distinct_paths(doc: PathwayDoc) -> list[tuple[list[str], PathPart]]:
 def barrier_words(doc: PathwayDoc) -> str:
     """At which free energies the density percolates in 1, 2 and 3 dimensions."""
     words = [
-        f"{neck.direction}: {neck.free_energy_eV:.2f} eV"
+        f"{neck.direction}: {with_error(neck.free_energy_eV, neck.std_eV)} eV"
         for neck in doc.bottlenecks
         if neck.direction.endswith("D") and neck.free_energy_eV is not None
     ]

@@ -28,6 +28,7 @@ from superionic.units import BOLTZMANN_EV_PER_K
 
 TICK_TEMPERATURES_K = (300, 350, 400, 500, 600, 800, 1000, 1400, 2000)
 REFERENCE_SYMBOL = "diamond-open"
+LEFT_OUT_SYMBOL = "x-thin-open"
 MAX_NAMED_REFERENCES = 4
 LINE_POINTS = 30
 MAX_DECADES = 14
@@ -203,23 +204,26 @@ def _single_runs(doc: ConductivityDoc) -> list[ArrheniusRun]:
 
 def _add_single_runs(figure: Any, doc: ConductivityDoc, index: int, shift: float) -> None:  # noqa: ANN401
     """Small marks beside the combined points, so that these do not hide them."""
-    for used in (True, False):
-        runs = [run for run in _single_runs(doc) if run.used is used]
-        if not runs:
-            continue
-        shade = colour(index) if used else GREY
-        figure.add_trace(
-            go.Scatter(
-                x=[1000 / run.temperature_K + shift for run in runs],
-                y=[_sigma(run) for run in runs],
-                mode="markers",
-                opacity=FAINT if used else 1.0,
-                showlegend=False,
-                marker={"symbol": "circle" if used else "x-thin-open", "size": 6, "color": shade},
-                text=[_run_text(doc, run) for run in runs],
-                hovertemplate="%{text}<extra></extra>",
-            )
+    runs = _single_runs(doc)
+    if not runs:
+        return
+    fitted = {point.temperature_K for point in doc.points if point.used}
+    figure.add_trace(
+        go.Scatter(
+            x=[1000 / run.temperature_K + shift for run in runs],
+            y=[_sigma(run) for run in runs],
+            mode="markers",
+            showlegend=False,
+            marker={
+                "size": 6,
+                "symbol": ["circle" if run.used else LEFT_OUT_SYMBOL for run in runs],
+                "opacity": [FAINT if run.used else 1.0 for run in runs],
+                "color": [colour(index) if run.used and run.temperature_K in fitted else GREY for run in runs],
+            },
+            text=[_run_text(doc, run) for run in runs],
+            hovertemplate="%{text}<extra></extra>",
         )
+    )
 
 
 def _run_text(doc: ConductivityDoc, run: ArrheniusRun) -> str:

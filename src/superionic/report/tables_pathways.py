@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from superionic.report.markup import Content, Html, details, join, table, tag
+from superionic.report.markup import Content, Html, details, join, table, tag, unavailable
 from superionic.report.numbers import interval, significant, with_error
 from superionic.report.shell import grid
 from superionic.report.summary import NOTHING, verdict_badge
@@ -48,7 +48,15 @@ def _part(doc: PathwayDoc, index: int, *, surface: bool) -> Html:
             tag("p", summary_words(doc)),
             warnings,
             grid(charts),
-            details("Sites, rates and bottlenecks", sites_table(doc), rates_table(doc), necks_table(doc), open_=True),
+            None if doc.paths else unavailable(f"profile: no way was seen below {doc.visible_up_to_eV:.2f} eV"),
+            details(
+                "Sites, rates and bottlenecks",
+                sites_table(doc),
+                rates_table(doc),
+                passages_table(doc),
+                necks_table(doc),
+                open_=True,
+            ),
         ]
     )
 
@@ -106,6 +114,23 @@ def _rate_row(rate: RatePart) -> list[Content]:
         with_error(rate.rate_per_ps, rate.rate_std_per_ps),
         interval(rate.rate_low_per_ps, rate.rate_high_per_ps),
     ]
+
+
+def passages_table(doc: PathwayDoc) -> Html | None:
+    """Easiest passages between kinds of sites; None where no two touch."""
+    if not doc.connections:
+        return None
+    header = ["Passage", "distance (Å)", "F at the saddle (eV)", "passages per cell"]
+    rows: list[list[Content]] = [
+        [
+            f"{item.start} – {item.end}",
+            f"{item.distance_A:.2f}",
+            f"{item.free_energy_eV:.2f}",
+            str(item.n_passages),
+        ]
+        for item in doc.connections
+    ]
+    return table(header, rows, numeric=range(1, 4))
 
 
 def necks_table(doc: PathwayDoc) -> Html:

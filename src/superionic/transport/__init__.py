@@ -21,7 +21,7 @@ from superionic.transport.pathways import (
 )
 from superionic.transport.readers import LoadedTrajectory, TrajectoryFormat, VariableCell, load_trajectory
 from superionic.transport.replicas import CombinedDiffusion, LeftOut, combine_replicas
-from superionic.transport.result import Cut, Diffusion
+from superionic.transport.result import Cut, Diffusion, RunNumbers
 from superionic.transport.trajectory import Trajectory, TrajectoryWriter, read_trajectory
 from superionic.transport.verdicts import Verdict
 from superionic.transport.window import WindowSettings
@@ -50,6 +50,7 @@ __all__ = [
     "PathwaySettings",
     "Pathways",
     "Prediction",
+    "RunNumbers",
     "SiteOccupancy",
     "Trajectory",
     "TrajectoryFormat",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,19 @@ from jobflow import Maker, Response
 from superionic.database.fanout import fetch, fetch_kin, key_if_stored
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import document_key, is_finished
-from superionic.errors import InsufficientDataError
+from superionic.errors import CalculationError, InsufficientDataError
 from superionic.potentials.schemas import RelaxedSetDoc
 from superionic.training.schemas import ModelDoc
 from superionic.transport.jobs import ProductionMDMaker
 from superionic.transport.production_folder import ProductionFolder
-from superionic.transport.production_run import ProductionRun, RunPausedError, advance_together, waiting_shown
+from superionic.transport.production_run import (
+    ProductionRun,
+    RunPausedError,
+    advance_together,
+    prepared,
+    waiting_shown,
+    watched,
+)
 from superionic.transport.schemas import MDGroupDoc, TrajectoryDoc
 
 
@@ -80,11 +87,19 @@ class MDGroupMaker(Maker):
         )
 
     def _advance(self, model: ModelDoc, state: RelaxedSetDoc, missing: list[ProductionMDMaker]) -> list[ProductionRun]:
-        runs = [maker.planned(model, state) for maker in missing]
-        ProductionFolder.remove_old(runs[0].folder.path.parent)
+        """Advance all whose cells can be made; the others fail in their own jobs."""
+        runs = {maker.key(model, state): (maker.planned(model, state), maker) for maker in missing}
+        potential = missing[0].potential(model)
+        ProductionFolder.remove_old(next(iter(runs.values()))[0].folder.path.parent)
+        ready: dict[str, ProductionRun] = {}
         with ExitStack() as locks:
             # two groups that share runs must not wait for each other
-            for run in sorted(runs, key=lambda run: run.key):
-                locks.enter_context(waiting_shown(run))
-            advance_together(runs, missing[0].potential(model), missing[0].device)
-        return runs
+            for key in sorted(runs):
+                locks.enter_context(waiting_shown(runs[key][0]))
+            watch = locks.enter_context(watched([run for run, _ in runs.values()], missing[0].device))
+            for key, (run, maker) in runs.items():
+                with suppress(CalculationError):
+                    ready[key], _ = prepared(run, maker.settings, potential)
+            if ready:
+                advance_together(list(ready.values()), potential, watch)
+        return list(ready.values())

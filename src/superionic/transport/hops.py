@@ -8,6 +8,8 @@ from scipy.special import chdtri
 
 from superionic.transport.displacement import Array, HostFrame
 
+NEGLIGIBLE = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class Hops:
@@ -27,9 +29,9 @@ class Hops:
         Mean cosine between successive jumps of an ion: 0 for a random walk, negative when ions tend to jump back.
     n_pairs : int
         Pairs of successive jumps behind `reversal`.
-    reversal_wait : float
-        Mean time between the two jumps of such pairs, weighted by how much they point back, plus its standard error;
-        in blocks of `rest_A`, NaN without a tendency to jump back.
+    memory_blocks : float
+        Time between two jumps, in blocks of `rest_A`, beyond which what is left of the tendency to jump back changes
+        the diffusivity by less than 5 %; zero where ions do not jump back.
     """
 
     n_hops: int
@@ -38,20 +40,12 @@ class Hops:
     width: int
     reversal: float
     n_pairs: int
-    reversal_wait: float
+    memory_blocks: float
 
     @property
     def memory_frames(self) -> float:
-        """Lags at which the memory of jumps back is gone: three times the time after which ions jump back.
-
-        That time is the mean wait of the pairs that point back (an ion that recrosses at once forgets at once), at
-        most the mean time between the jumps of an ion. Zero unless successive jumps are anticorrelated beyond three
-        standard errors of a random walk's mean cosine, 1 / sqrt(3 n).
-        """
-        if self.n_pairs == 0 or self.reversal >= -np.sqrt(3.0 / self.n_pairs):
-            return 0.0
-        n_ions, _, n_blocks = self.rest_A.shape
-        return float(3.0 * self.width * min(self.reversal_wait, n_ions * n_blocks / self.n_hops))
+        """The same in frames: lags at which the memory of jumps back is gone."""
+        return self.memory_blocks * self.width
 
 
 def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> Hops:
@@ -96,33 +90,45 @@ def find_hops(frame: HostFrame, hop_length_A: float, coarse_time_ps: float) -> H
         path[:, :, k] = rest
     path[:, :, -1] = rest
     square = squares / n_hops if n_hops else hop_length_A**2
-    return Hops(n_hops, square, path, width, pairs.cosine / max(pairs.count, 1), pairs.count, pairs.reversal_wait)
+    cosines, waits = pairs.all()
+    reversal = float(cosines.mean()) if len(cosines) else 0.0
+    return Hops(n_hops, square, path, width, reversal, len(cosines), _memory(cosines, waits))
 
 
 class _Pairs:
-    """Successive jumps of each ion: how much they point back, and after which time."""
+    """Successive jumps of each ion: the cosine between them, and the blocks between them."""
 
     def __init__(self, n_ions: int) -> None:
-        self._direction = np.zeros((n_ions, 3))
-        self._block = np.zeros(n_ions)
-        self.count, self.cosine, self._cosine_wait, self._wait_squared = 0, 0.0, 0.0, 0.0
+        self._direction, self._block = np.zeros((n_ions, 3)), np.zeros(n_ions)
+        self._cosines: list[Array] = []
+        self._waits: list[Array] = []
 
     def add(self, block: int, jumped: NDArray[np.bool_], direction: Array) -> None:
-        cosine = (direction * self._direction[jumped]).sum(axis=1)
         second = self._direction[jumped].any(axis=1)
-        wait = np.where(second, block - self._block[jumped], 0.0)
-        self.count += int(second.sum())
-        self.cosine += float(cosine.sum())
-        self._cosine_wait += float((cosine * wait).sum())
-        self._wait_squared += float((wait**2).sum())
+        self._cosines.append((direction * self._direction[jumped]).sum(axis=1)[second])
+        self._waits.append((block - self._block[jumped])[second])
         self._direction[jumped], self._block[jumped] = direction, block
 
-    @property
-    def reversal_wait(self) -> float:
-        if self.cosine >= 0.0:
-            return float("nan")
-        # random directions have a mean square cosine of 1/3
-        return float((-self._cosine_wait + np.sqrt(self._wait_squared / 3.0)) / -self.cosine)
+    def all(self) -> tuple[Array, Array]:
+        return np.concatenate([np.empty(0), *self._cosines]), np.concatenate([np.empty(0), *self._waits])
+
+
+def _memory(cosines: Array, waits: Array) -> float:
+    """Wait beyond which the jumps back that are left change D by less than 5 %.
+
+    For jumps of one length, D is proportional to 1 + 2 <cos> + ... (Bardeen and Herring, in: Imperfections in Nearly
+    Perfect Crystals, Wiley 1952). Zero unless jumps are anticorrelated beyond three standard errors of a random walk's
+    mean cosine, 1 / sqrt(3 n).
+    """
+    n_pairs = len(cosines)
+    if n_pairs == 0 or cosines.mean() >= -np.sqrt(3.0 / n_pairs):
+        return 0.0
+    order = np.argsort(-waits, kind="stable")
+    # what the pairs that are at least so far apart take from D
+    left = -2.0 * np.cumsum(cosines[order]) / n_pairs
+    last_of_wait = np.append(np.diff(waits[order]) != 0.0, True)
+    counts = np.flatnonzero(last_of_wait & (left > NEGLIGIBLE))
+    return float(waits[order][counts[0]]) if len(counts) else 0.0
 
 
 def _block_medians(coordinates: Array, width: int) -> Array:

@@ -17,18 +17,33 @@ from superionic.errors import InsufficientDataError, TransportInputError
 from superionic.potentials.registry import load_calculator
 from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc, RelaxedStructure
 from superionic.settings import load_settings
-from superionic.stages import FrameworkFailure, TransportSettings
+from superionic.stages import CellStart, FrameworkFailure, TransportSettings
 from superionic.training.schemas import ModelDoc
 from superionic.transport.arrhenius_assemble import conductivity_fields, run_groups
 from superionic.transport.assemble import diffusion_document, exploded_document
 from superionic.transport.diffusion import analyze_trajectory
 from superionic.transport.production_folder import ProductionFolder, total_cost
-from superionic.transport.production_run import DeferredPotential, ProductionRun, RunPausedError, advance, waiting_shown
+from superionic.transport.production_run import (
+    DeferredPotential,
+    ProductionRun,
+    RunPausedError,
+    advance,
+    prepared,
+    waiting_shown,
+    watched,
+)
 from superionic.transport.schemas import ConductivityDoc, DiffusionDoc, MDGroupDoc, TrajectoryDoc
+from superionic.transport.start_cell import StartCell
 from superionic.transport.trajectory import read_trajectory
 from superionic.units import FS_PER_PS
 
 MEDIA_TYPE = "application/x-hdf5"
+CELL_SETTINGS: dict[CellStart, set[str]] = {
+    CellStart.AS_RELAXED: set(),
+    CellStart.RELAX: {"cell", "cell_relax"},
+    CellStart.NPT: {"cell", "npt_ps", "npt_freedom", "npt_pressure_GPa"},
+}
+"""Settings of the cell that a run depends on; a run as before there were any keeps its key."""
 PS_PER_NS, S_PER_DAY = 1000.0, 86400.0
 
 
@@ -145,6 +160,7 @@ class ProductionMDMaker(Maker):
         md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs", "dtype"}
         own = {"temperature_K": self.temperature_K, "replica": self.replica, "seed": self.seed}
         own |= {"ordering": self.ordering} if self.ordering else {}
+        own |= self.settings.model_dump(include=CELL_SETTINGS[self.settings.cell])
         return own | {"time_ps": time_ps, "discard_ps": discard_ps} | self.settings.model_dump(include=md)
 
     def _md_settings(self) -> MDSettings:
@@ -169,12 +185,14 @@ class ProductionMDMaker(Maker):
     def _run(self, model: ModelDoc, state: RelaxedSetDoc) -> TrajectoryDoc:
         run = self.planned(model, state)
         ProductionFolder.remove_old(run.folder.path.parent)
-        with waiting_shown(run):
-            outcome = advance(run, self.potential(model), self.device)
-            return self._document(model, state, run, outcome)
+        potential = self.potential(model)
+        with waiting_shown(run), watched([run], self.device) as watch:
+            run, start = prepared(run, self.settings, potential)
+            outcome = advance(run, potential, watch)
+            return self._document(model, state, run, start, outcome)
 
     def _document(
-        self, model: ModelDoc, state: RelaxedSetDoc, run: ProductionRun, outcome: SegmentOutcome
+        self, model: ModelDoc, state: RelaxedSetDoc, run: ProductionRun, start: StartCell, outcome: SegmentOutcome
     ) -> TrajectoryDoc:
         result, notes = outcome.result, run.folder.processes
         discard_ps = self.settings.length_ps(self.temperature_K)[1]
@@ -202,7 +220,9 @@ class ProductionMDMaker(Maker):
             together=max(note.together for note in notes),
             resumed_at_ps=[run.settings.time_at_ps(step) for step in outcome.resumed_at],
             trajectory_blob=Blob.from_bytes(outcome.trajectory.read_bytes(), MEDIA_TYPE),
-            warnings=[*early, *outcome.notes],
+            cell=self.settings.cell.value,
+            volume_change=start.volume_change,
+            warnings=[*early, *start.notes, *outcome.notes],
             resources=total_cost(notes),
         )
 

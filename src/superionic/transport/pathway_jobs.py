@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from jobflow import Maker
 from pymatgen.core import Structure
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
+from superionic.errors import TransportInputError
 from superionic.transport.diffusion import analyze_trajectory
 from superionic.transport.pathway_documents import pathway_document
 from superionic.transport.pathway_schemas import PathwayDoc
 from superionic.transport.pathways import PathwaySettings, analyze_pathways
 from superionic.transport.schemas import TrajectoryDoc
 from superionic.transport.trajectory import read_trajectory
+
+# the simulated cell has many more voxels than the unit cell of the host
+UNFOLDED_RESOLUTION_A = 0.4
 
 
 @dataclass
@@ -65,8 +70,13 @@ class PathwayMaker(Maker):
             trajectory.time_step_ps,
             run.temperature_K,
         )
-        diffusion = analyze_trajectory(*data, discard_ps=run.discard_ps)
-        found = analyze_pathways(
-            *data, host=host, discard_ps=run.discard_ps, diffusion=diffusion, settings=self.settings
-        )
+        options: dict[str, Any] = {"discard_ps": run.discard_ps}
+        known = options | {"diffusion": analyze_trajectory(*data, **options)}
+        try:
+            found = analyze_pathways(*data, host=host, settings=self.settings, **known)
+        except TransportInputError as error:
+            # molten, or not of this host: what there is to see is in the simulated cell
+            coarse = replace(self.settings, resolution_A=max(self.settings.resolution_A, UNFOLDED_RESOLUTION_A))
+            found = analyze_pathways(*data, settings=coarse, **known)
+            found = replace(found, warnings=(f"analysed without its host: {error}", *found.warnings))
         return pathway_document(found, run.model_key)

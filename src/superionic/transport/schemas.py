@@ -19,6 +19,8 @@ class TrajectoryDoc(BaseDoc):
     seed: int = Field(description="seed of the velocities and the thermostat")
     thermostat: str = Field(description="thermostat")
     n_atoms: int = Field(description="atoms in the supercell")
+    cell: str = Field("as-relaxed", description="how the cell was made: as-relaxed, relax or npt")
+    volume_change: float = Field(0.0, description="relative change of the volume by that")
     time_ps: float = Field(description="length that was run, discarded start included, ps")
     requested_time_ps: float = Field(description="length that was asked for, ps")
     discard_ps: float = Field(description="start to be discarded, ps")
@@ -71,7 +73,7 @@ class FrameworkCheck(Document):
     state: str = Field(description="state of its worst species")
     onset_ps: float | None = Field(description="when it broke, ps after the discarded start")
     reason: str = Field(description="why, in plain words")
-    warnings: list[str] = Field(description="defects that a stable host shows all the same")
+    warnings: list[str] = Field(default=[], description="defects of a host that counts as stable")
     species: list[HostSpeciesState] = Field(description="each species of the host")
 
 

@@ -177,8 +177,8 @@ def find_window(
     first = max(1, int(np.ceil(settings.min_lag_ps / time_step_ps - 1e-9)))
     if memory_frames > longest:
         reason = (
-            f"ions tend to jump back, and lags of {memory_frames * time_step_ps:.0f} ps (three times the time after "
-            f"which they do) are beyond {settings.max_lag_fraction:g} of the run"
+            f"ions jump back after up to {memory_frames * time_step_ps:.2g} ps, which is beyond "
+            f"{settings.max_lag_fraction:g} of the run"
         )
         return _window(curves, *_fallback(longest, n_frames), diffusive=False, reason=reason)
     last: Window | None = None

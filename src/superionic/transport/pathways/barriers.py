@@ -28,7 +28,7 @@ class Bottleneck:
         -kT ln(rho / rho_max) at the weakest place of the best way; None when no such way was seen, and then it is
         above `Pathways.visible_up_to_eV` as far as the run tells.
     std_eV : float
-        Standard error from the jackknife over blocks of time; NaN where it cannot be given.
+        Standard error: the larger of the jackknife over blocks of time and the shot noise kT / sqrt(counts).
     smoothing_shift_eV : float
         How much it would rise without the kernel and the finite voxels, estimated by widening the kernel.
     counts : float

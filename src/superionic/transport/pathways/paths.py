@@ -12,6 +12,7 @@ from superionic.transport.pathways.percolation import Loop, Percolation, Vector,
 from superionic.transport.pathways.sites import SiteMap
 
 SMOOTH_POINTS = 2
+STOP_REACH_A = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +175,7 @@ def _walk(found: SiteMap, legs: list[tuple[int, bool]], lattice_A: Array, vector
     fractional = (landscape.voxel_index(np.array(voxels)) + 0.5) / shape + np.array(places)
     smooth = _smoothed(fractional, np.array(vector))
     arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(smooth, axis=0) @ lattice_A, axis=1))])
-    stops = _stops(found, voxels, places, peaks)
+    stops = _stops(found, voxels, places, peaks, lattice_A)
     return DensityPath(smooth, arc, landscape.density.ravel()[voxels], stops, vector)
 
 
@@ -200,16 +201,22 @@ def _smoothed(fractional: Array, vector: NDArray[np.int64]) -> Array:
 
 
 def _stops(
-    found: SiteMap, voxels: list[int], places: list[NDArray[np.int64]], peaks: list[int]
+    found: SiteMap, voxels: list[int], places: list[NDArray[np.int64]], peaks: list[int], lattice_A: Array
 ) -> tuple[tuple[int, str], ...]:
-    """The highest point of each run of basins that belong to one site in one cell."""
-    density = found.landscape.density.ravel()
+    """Maxima of the way that are at the centre of their site, once per visit."""
+    landscape = found.landscape
+    density = landscape.density.ravel()
     stops: list[tuple[int, int, Vector]] = []
     for point in peaks:
-        basin = int(found.landscape.basin[voxels[point]])
-        if found.site_of_basin[basin] < 0:
+        basin = int(landscape.basin[voxels[point]])
+        site = int(found.site_of_basin[basin])
+        if site < 0:
             continue
-        here = int(found.site_of_basin[basin]), _vector(places[point] + found.image_of_basin[basin])
+        cell = places[point] + found.image_of_basin[basin]
+        peak = landscape.peak_fractional()[basin] + places[point]
+        if np.linalg.norm((found.sites[site].fractional + cell - peak) @ lattice_A) > STOP_REACH_A:
+            continue
+        here = site, _vector(cell)
         if stops and stops[-1][1:] == here:
             if density[voxels[point]] > density[voxels[stops[-1][0]]]:
                 stops[-1] = (point, *here)
