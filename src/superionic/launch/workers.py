@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 
 from superionic.database.files import wait_until
 from superionic.database.local import ensure_server, find_server
+from superionic.database.outages import persistently
 from superionic.database.stores import DatabaseChoice, environment, job_store
 from superionic.errors import DatabaseError
 from superionic.launch.launchpad import campaign_is_finished, launchpad, newer_code
@@ -380,10 +381,14 @@ def run_workers(
 
 
 def _conclude(run: _Run, stop: _Stop, on_progress: Callable[[CampaignStatus], None] | None) -> WorkersOutcome:
-    """Put back the jobs of workers that had to be killed, and sum up."""
-    try:
+    """Put back the jobs of workers that had to be killed, and sum up; an outage is waited out unless there is hurry."""
+
+    def sum_up() -> WorkersOutcome:
         run.repaired += repair(run.pad, run.campaign, run.store)
-        outcome = run.outcome(stop.event.is_set() and not run.finished())
+        return run.outcome(stop.event.is_set() and not run.finished())
+
+    try:
+        outcome = persistently(sum_up, "summing up", stop=stop.event.is_set)
     except PyMongoError as error:
         raise DatabaseError(
             f"the database is gone ({type(error).__name__}; {run.choice.describe()}). The workers have ended; once it "
