@@ -24,6 +24,9 @@ RESERVED_BY = "reserved_by"
 REFUSALS = "superionic_refusals"
 """Field of a job's spec with the workers that could not read it."""
 
+REFRESHED = "superionic_refreshed"
+"""Field of a run whose result was applied again after FireWorks had called its job failed."""
+
 CODE = "superionic_code"
 """Field of a job's spec with the release of superionic that made it, as a number (see :func:`code_number`)."""
 
