@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -215,26 +215,24 @@ def undisturbed(setting: Setting) -> None:
     setting.finish()
 
 
-def killed_workers(
-    setting: Setting, kills: int, pause_s: tuple[float, float], deadline: float, rng: random.Random
-) -> None:
-    """Kill -9 of a worker at random moments."""
+def killed_workers(setting: Setting, kills: int, deadline: float, rng: random.Random) -> None:
+    """Kill -9 of a worker at random moments from the begin of one of its jobs until well after its end."""
     setting.submit()
-    done, in_job = 0, 0
+    done, seen = 0, 0
     runner = setting.start()
     while done < kills and time.monotonic() < deadline and runner.poll() is None:
-        time.sleep(rng.uniform(*pause_s))
-        before = Counter(event[0] for event in setting.events())
-        if not (workers := children_of(runner.pid)):
+        time.sleep(0.05)
+        events = setting.events()
+        begun = [int(pid) for event, _, pid, _ in events[seen:] if event == "begin"]
+        if not begun:  # a worker that has not come to its first job would prove little
             continue
-        try:
-            os.kill(rng.choice(workers), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-        done += 1
-        in_job += before["begin"] > before["end"]
+        time.sleep(rng.uniform(0.0, 2 * setting.size.seconds + 1.0))
+        seen = len(events)
+        if begun[-1] in children_of(runner.pid):
+            os.kill(begun[-1], signal.SIGKILL)
+            done += 1
     runner.communicate()
-    setting.disturbed = f"{done} kills of workers, {in_job} while jobs computed"
+    setting.disturbed = f"{done} kills of workers"
     setting.finish()
 
 
@@ -242,10 +240,12 @@ def killed_server(
     setting: Setting, kills: int, away_s: tuple[float, float], deadline: float, rng: random.Random
 ) -> None:
     """Kill -9 of mongod at random moments; it comes back later."""
+    from superionic.database.files import wait_until
     from superionic.database.local import ensure_server, find_server
 
     setting.submit()
     runner, times = setting.start(), []
+    wait_until(lambda: bool(setting.events()) or runner.poll() is not None, 600)
     while len(times) < kills and time.monotonic() < deadline and runner.poll() is None:
         time.sleep(rng.uniform(1.0, 6.0))
         server = find_server(setting.home)
@@ -348,7 +348,7 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
     away = tuple(arguments.away)
     scenarios: dict[str, Callable[[Setting], None]] = {
         "undisturbed": undisturbed,
-        "workers killed": lambda s: killed_workers(s, arguments.kills, tuple(arguments.pause), limit, rng),
+        "workers killed": lambda s: killed_workers(s, arguments.kills, limit, rng),
         "server killed": lambda s: killed_server(s, arguments.server_kills, away, limit, rng),
         "disk full": full_disk,
         "race": race,
@@ -388,7 +388,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=50, help="kills of workers")
     parser.add_argument("--server-kills", type=int, default=10, help="kills of the server")
     parser.add_argument("--away", type=float, nargs=2, default=(5.0, 180.0), help="shortest and longest absence, s")
-    parser.add_argument("--pause", type=float, nargs=2, default=(0.1, 5.0), help="time between kills of workers, s")
     parser.add_argument("--minutes", type=float, default=60.0, help="no new kills after this time")
     parser.add_argument("--groups", type=int, default=5, help="groups of jobs")
     parser.add_argument("--children", type=int, default=8, help="dynamic children of each group")

@@ -77,6 +77,7 @@ def test_groups_come_before_their_runs_and_every_run_keeps_its_own_job():
         ({"temperatures_K": [-5]}, "-5 is listed twice or not above zero"),
         ({"stride_fs": 30}, r"stride_fs \(30\) is no multiple of time_step_fs \(4\)"),
         ({"discard_ps": 17}, "17 ps at 800 K, of which 17 are discarded, has 0 frames of 40 fs left"),
+        ({"cell": "npt", "npt_ps": 0.2}, "is 50 steps, and 200 are the least"),
         ({"cold_time_ps": 1.2}, "1.2 ps at 700 K, of which 1 are discarded, has 5 frames"),
     ],
 )

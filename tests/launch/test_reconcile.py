@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(autouse=True)
 def _no_batch_system(monkeypatch):
-    monkeypatch.setattr("superionic.launch.findings.read_batch_queue", lambda: None)
+    monkeypatch.setattr("superionic.launch.findings.recent_batch_queue", lambda: None)
 
 
 ALIVE = current_process()
@@ -205,9 +205,12 @@ def _fail(pad, launch_id, stack):
     pad.complete_launch(launch_id, FWAction(stored_data=stored, exit=True), "FIZZLED")
 
 
-def test_a_job_that_another_runner_interrupted_runs_again(pad):
+@pytest.mark.parametrize(
+    "words", ["  File x\nKeyboardInterrupt", "  File x, line 45, in handle_interrupt\n    sys.exit(1)\nSystemExit: 1"]
+)
+def test_a_job_that_another_runner_interrupted_runs_again(pad, words):
     first, second = _submit(pad)
-    _fail(pad, _run(pad, None), "Traceback (most recent call last):\n  File x\nKeyboardInterrupt\n")
+    _fail(pad, _run(pad, None), f"Traceback (most recent call last):\n{words}\n")
     assert _state(pad, second) == "READY"
     assert repair(pad, "key") == RepairReport(rerun=(first,))
     assert (_state(pad, first), _state(pad, second)) == ("READY", "WAITING")
@@ -215,9 +218,10 @@ def test_a_job_that_another_runner_interrupted_runs_again(pad):
 
 def test_a_failed_job_stays_failed_and_so_does_one_whose_children_have_begun(pad):
     first, second = _submit(pad)
-    _fail(pad, _run(pad, None), "Traceback (most recent call last):\n  File x\nValueError: no\n")
-    assert repair(pad, "key") == RepairReport()
-    pad.rerun_fw(first)
+    for error in ("ValueError: no", "SystemExit: 1"):
+        _fail(pad, _run(pad, None), f"Traceback (most recent call last):\n  File x\n{error}\n")
+        assert repair(pad, "key") == RepairReport()
+        pad.rerun_fw(first)
     _fail(pad, _run(pad, None, first), "KeyboardInterrupt\n")
     _run(pad, ALIVE, second)
     assert repair(pad, "key") == RepairReport()
@@ -240,7 +244,7 @@ def test_reports_add_up_and_read_well():
 
 def _batch_queue(monkeypatch, *jobs):
     queue = BatchQueue(BatchSystem.SLURM, frozenset(jobs))
-    monkeypatch.setattr("superionic.launch.findings.read_batch_queue", lambda: queue)
+    monkeypatch.setattr("superionic.launch.findings.recent_batch_queue", lambda: queue)
 
 
 def test_a_live_batch_job_on_another_machine_is_never_run_twice(pad, monkeypatch):
@@ -321,3 +325,15 @@ def test_an_output_on_disk_is_stored_before_its_job_runs_again(pad, database, tm
     assert store.get_output(uuid, load=True) == {"values": [1, 2]}
     assert not path.exists()
     assert repair(pad, "key", store) == RepairReport()
+
+
+def test_a_result_that_an_outage_made_fireworks_call_a_failure_is_applied_once_more(pad):
+    first, second = _submit(pad)
+    launch_id = _run(pad, DEAD)
+    pad.launches.update_one({"launch_id": launch_id}, {"$set": {"state": "COMPLETED", "action": FWAction().to_dict()}})
+    pad.fireworks.update_one({"fw_id": first}, {"$set": {"state": "FIZZLED"}})
+    pad.workflows.update_one({}, {"$set": {"state": "FIZZLED", f"fw_states.{first}": "FIZZLED"}})
+    assert repair(pad, "key") == RepairReport(refreshed=(first,))
+    assert (_state(pad, first), _state(pad, second)) == ("COMPLETED", "READY")
+    pad.fireworks.update_one({"fw_id": first}, {"$set": {"state": "FIZZLED"}})
+    assert repair(pad, "key") == RepairReport(), "it was not the outage"

@@ -97,7 +97,7 @@ def test_places_on_faces_are_shown_on_both():
 def test_the_profile_names_sites_and_closed_dimensions(doc):
     chart = profile_chart(doc, 0)
     assert chart.figure.data[0].name == "along a: [1 0 0]"
-    assert list(chart.figure.data[1].text) == ["4h", "4g", "4h"]
+    assert list(chart.figure.data[2].text) == ["4h", "4g", "4h"]
     assert "1D: 0.21 ± 0.02 eV; 2D, 3D not seen, above 0.50 eV" in chart.caption
     assert profile_chart(doc.model_copy(update={"paths": []}), 0) is None
 

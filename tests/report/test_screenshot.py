@@ -59,5 +59,5 @@ def test_all_figures_are_drawn_and_no_text_overlaps(campaign, active, tmp_path, 
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     found = re.search(r"<title>PROBE (\d+) (.*?)</title>", done.stdout, re.DOTALL)
     assert found is not None, done.stderr[-500:]
-    assert int(found[1]) == 16
+    assert int(found[1]) == 17
     assert json.loads(unescape(found[2])) == []

@@ -101,7 +101,8 @@ def _disks(project: Path) -> Iterator[Check]:
     except SuperionicError:  # has a check of its own
         settings = None
     if settings is not None:
-        folders |= {"cache": settings.cache_dir.expanduser().resolve(), "trainings": settings.training_root.resolve()}
+        folders |= {"cache": settings.cache_dir.expanduser().resolve()}
+        folders |= {"trainings": settings.training_root.resolve(), "MD": settings.md_root.resolve()}
     seen: set[int] = set()
     for name, path in folders.items():
         folder = next(place for place in (path, *path.parents) if place.exists())

@@ -219,8 +219,8 @@ def _heartbeat(choice: DatabaseChoice) -> Check:
         return Check(name, False, "another queue", remedy, required=False)
     if 2 * settings.ping_s > HEARTBEAT_LIMIT_S:
         remedy = (
-            f"superionic takes a run without a heartbeat for {HEARTBEAT_LIMIT_S:.0f} s for lost and would start jobs "
-            "of `rlaunch` twice: set PING_TIME_SECS: 60 in FW_config.yaml"
+            f"a lost job of `rlaunch` is noticed after hours instead of {HEARTBEAT_LIMIT_S:.0f} s, and a machine whose "
+            "FW_config.yaml says otherwise would run live ones twice: set PING_TIME_SECS: 60 on all"
         )
         return Check(name, False, f"heartbeat every {settings.ping_s:.0f} s", remedy, required=False)
     return Check(name, True, f"the same queue, heartbeat every {settings.ping_s:.0f} s", required=False)

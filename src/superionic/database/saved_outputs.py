@@ -84,7 +84,12 @@ def save_output(folder: Path, document: Mapping[str, Any], save: Mapping[str, An
         part.replace(path)
         _sync_folder(folder)
     except (OSError, OverflowError, InvalidDocument) as error:
-        logger.warning("no copy of the output of %s could be written to %s: %s", document["name"], folder, error)
+        logger.warning(
+            "no copy of the output of %s could be written to %s: %s",
+            document.get("name", document["uuid"]),
+            folder,
+            error,
+        )
         with suppress(OSError):
             part.unlink(missing_ok=True)
         return None

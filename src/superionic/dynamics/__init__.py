@@ -1,6 +1,6 @@
 """Molecular dynamics: thermostats, guarded runs, and long runs that survive kills."""
 
-from superionic.dynamics.equilibrate import CellFreedom, CellSettings, EquilibratedCell, equilibrate_cell
+from superionic.dynamics.equilibrate import CellSettings, EquilibratedCell, equilibrate_cell
 from superionic.dynamics.frames import MDFrame, MDResult, OnFrame
 from superionic.dynamics.guard import MDGuard
 from superionic.dynamics.progress import OnProgress, Progress, ns_per_day
@@ -9,6 +9,7 @@ from superionic.dynamics.segments import RunStatus, SegmentControl, SegmentOutco
 from superionic.dynamics.settings import MDSettings
 from superionic.dynamics.thermostats import kinetic_temperature_K
 from superionic.dynamics.together import RunRequest, run_together
+from superionic.stages import CellFreedom
 
 __all__ = [
     "CellFreedom",

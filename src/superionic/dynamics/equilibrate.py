@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from superionic.dynamics.guard import MDGuard
 from superionic.dynamics.thermostats import kinetic_temperature_K, thermal_start
 from superionic.errors import CalculationError, InputError
+from superionic.stages import CellFreedom
 from superionic.units import FS_PER_PS, GPA_PER_EV_PER_A3
 
 FloatArray = NDArray[np.float64]
@@ -23,13 +23,6 @@ MOST_STRAIN = 0.3
 SAMPLED_STEPS = 10
 BLOCKS = 10
 LEAST_STEPS = 2 * BLOCKS * SAMPLED_STEPS
-
-
-class CellFreedom(StrEnum):
-    """What of the cell may change."""
-
-    VOLUME = "volume"
-    FULL = "full"
 
 
 @dataclass(frozen=True)

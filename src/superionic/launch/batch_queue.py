@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ BATCH_ENV = "superionic_batch"
 """Key of a FireWorks worker's ``env`` under which its batch job is kept."""
 
 _ASK_TIMEOUT_S = 20.0
+_RECENT_S = 120.0
 _JOB_VARIABLE = {"slurm": "SLURM_JOB_ID", "pbs": "PBS_JOBID", "sge": "JOB_ID"}
 _ENDED = {"C", "F", "X"}  # how PBS and Torque mark jobs that they still list
 
@@ -54,6 +56,9 @@ class BatchQueue:
         return host.partition(".")[0] in self.hosts
 
 
+_recent: list[tuple[float, BatchQueue | None]] = []
+
+
 def batch_job(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Batch system and number of the batch job that this process runs in; empty outside of one."""
     for system, variable in _JOB_VARIABLE.items():
@@ -72,6 +77,14 @@ def read_batch_queue(environ: Mapping[str, str] = os.environ) -> BatchQueue | No
         text = _ask(["qstat", "-u", getuser()])
         return None if text is None else _qstat(text, BatchSystem.SGE if "SGE_ROOT" in environ else BatchSystem.PBS)
     return None
+
+
+def recent_batch_queue() -> BatchQueue | None:
+    """As :func:`read_batch_queue`, but the batch system is asked every two minutes at most."""
+    now = time.monotonic()
+    if not _recent or now - _recent[-1][0] > _RECENT_S:
+        _recent[:] = [(now, read_batch_queue())]
+    return _recent[-1][1]
 
 
 def _ask(command: list[str]) -> str | None:

@@ -24,7 +24,7 @@ def outputs_on_disk(search: Search, store: Any) -> Iterator[Finding]:  # noqa: A
             continue
         state = arrival(store, saved)
         action = Action.REMOVE if state is Arrival.ARRIVED else Action.STORE
-        name, words = str(saved.document["name"]), f"in the database: {state}"
+        name, words = str(saved.document.get("name", "")), f"in the database: {state}"
         yield Finding(
             Problem.OUTPUT_ON_DISK, action, launch["fw_id"], name, words, None, launch["launch_id"], str(path)
         )

@@ -12,11 +12,12 @@ from fireworks import LaunchPad
 from pymongo.errors import PyMongoError
 
 from superionic.database.processes import ProcessIdentity, is_running
-from superionic.launch.batch_queue import BatchQueue, read_batch_queue
+from superionic.launch.batch_queue import BatchQueue, recent_batch_queue
 from superionic.launch.liveness import Limits, Verdict, batch_job_of, judge, limits
 from superionic.launch.queue_entries import (
     LOSS,
     MAX_LOSSES,
+    REFRESHED,
     RESERVED_BY,
     LossCause,
     age_s,
@@ -30,6 +31,7 @@ from superionic.launch.queue_entries import (
 MAX_INTERRUPTIONS = 5
 SETTLING_S = 30.0
 _HELLO_TIMEOUT_S = 5.0
+_RESERVATION_SETTLING_S = 300.0
 
 
 class Problem(StrEnum):
@@ -139,7 +141,7 @@ class Search:
     def queue(self) -> BatchQueue | None:
         """The batch queue, asked once and only if needed."""
         if self._queue is None:
-            self._queue = (read_batch_queue(),)
+            self._queue = (recent_batch_queue(),)
         return self._queue[0]
 
     @property
@@ -164,7 +166,7 @@ class Search:
 
     def launches_of(self, job: dict[str, Any]) -> list[dict[str, Any]]:
         """Runs of a job that are not archived, oldest first."""
-        wanted = ["launch_id", "state", "state_history", "fworker", "host", "launch_dir"]
+        wanted = ["launch_id", "state", "state_history", "fworker", "host", "launch_dir", REFRESHED]
         query = {"launch_id": {"$in": job["launches"]}}
         found = self.pad.launches.find(query, [*wanted, "action.stored_data._exception", f"action.stored_data.{LOSS}"])
         return sorted(found, key=lambda launch: int(launch["launch_id"]))
@@ -197,7 +199,7 @@ class Search:
     def _in_batch_queue(self, job: dict[str, Any], launch: dict[str, Any]) -> Finding:
         """Reserved by ``qlaunch -r``: its batch job waits, or was cancelled, or could not start the job."""
         batch_job = None if self.queue is None else batch_job_of(launch, self.queue)
-        old = age_s(launch["state_history"][-1].get("updated_on")) > max(self.settling_s, SETTLING_S)
+        old = age_s(launch["state_history"][-1].get("updated_on")) > _RESERVATION_SETTLING_S
         if self.queue is None or batch_job is None or self.queue.holds(batch_job) or not old:
             words = "waits in a batch queue" if batch_job is None else f"batch job {batch_job}"
             return _finding(Problem.ELSEWHERE, Action.NOTHING, job, words, launch)
@@ -234,7 +236,7 @@ class Search:
         for job in self.jobs("FIZZLED"):
             launches = self.launches_of(job)
             launch = launches[-1] if launches else None
-            if launch is not None and launch["state"] == "COMPLETED":
+            if launch is not None and launch["state"] == "COMPLETED" and REFRESHED not in launch:
                 yield _finding(Problem.NOT_DELIVERED, Action.REFRESH, job, "its run is COMPLETED", launch)
                 continue
             stack, cause, message = exception_of(job, launch or {})

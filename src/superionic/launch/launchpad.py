@@ -14,7 +14,7 @@ from superionic.database.stores import DatabaseChoice
 from superionic.database.uris import CHECK_TIMEOUT_S, host_of, redact
 from superionic.errors import DatabaseError, NotConfiguredError
 from superionic.launch.locks import OwnedLock
-from superionic.launch.queue_entries import ACTIVE, LOSS, LossCause, job_query, readable_jobs, workflow_query
+from superionic.launch.queue_entries import ACTIVE, LOSS, REFUSALS, LossCause, job_query, readable_jobs, workflow_query
 from superionic.launch.safe_pad import SafeLaunchPad
 
 BUSY_TIMEOUT_S = 30.0
@@ -123,6 +123,8 @@ def rerun_failed(pad: LaunchPad, fw_id: int) -> bool:
             return False
         workflow = pad.get_wf_by_fw_id_lzyfw(fw_id)
         pad._update_wf(workflow, workflow.rerun_fw(fw_id))  # noqa: SLF001 (LaunchPad.rerun_fw does not look)
+        forget = {f"spec.{REFUSALS}": "", "spec._exception_details": ""}
+        pad.fireworks.update_one({"fw_id": fw_id}, {"$unset": forget})
     return True
 
 

@@ -24,6 +24,9 @@ RESERVED_BY = "reserved_by"
 REFUSALS = "superionic_refusals"
 """Field of a job's spec with the workers that could not read it."""
 
+REFRESHED = "superionic_refreshed"
+"""Field of a run whose result was applied again after FireWorks had called its job failed."""
+
 CODE = "superionic_code"
 """Field of a job's spec with the release of superionic that made it, as a number (see :func:`code_number`)."""
 
@@ -122,6 +125,8 @@ def last_line(stacktrace: str) -> str:
 def loss_named_in(stacktrace: str) -> LossCause | None:
     """Cause of a failure that is not the job's own, told by the exception at the end of a stack trace."""
     line = last_line(stacktrace)
+    if line.startswith("SystemExit") and "in handle_interrupt" in stacktrace:  # what `rlaunch` makes of a signal
+        return LossCause.INTERRUPTED
     return next((cause for cause, signs in _SIGNS if line.startswith(signs)), None)
 
 

@@ -6,19 +6,24 @@ and heartbeat elsewhere. A job that runs is never touched, and a second repair d
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
 from fireworks import FWAction, LaunchPad
 from fireworks.core.launchpad import LockedWorkflowError
+from pymongo.errors import PyMongoError
 
 from superionic.database.processes import is_running
+from superionic.errors import DatabaseError
 from superionic.launch.deliveries import outputs_on_disk, store_output
 from superionic.launch.findings import SETTLING_S, Action, Finding, Problem, Search
 from superionic.launch.launchpad import put_back, rerun_failed
 from superionic.launch.locks import LOCK_PATIENCE_S, release_lock, stale_locks
-from superionic.launch.queue_entries import MAX_LOSSES, LossCause, worker_of
+from superionic.launch.queue_entries import MAX_LOSSES, REFRESHED, LossCause, worker_of
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,10 +95,15 @@ def _give_up(pad: LaunchPad, launch_id: int) -> bool:
     return True
 
 
-def _refresh(pad: LaunchPad, fw_id: int) -> None:
-    """Apply the result of a run that has ended, also where an outage made FireWorks call the job failed."""
-    pad.fireworks.update_one({"fw_id": fw_id, "state": "FIZZLED"}, {"$set": {"state": "RUNNING"}})
-    pad._refresh_wf(fw_id)  # noqa: SLF001 (what `lpad detect_lostruns --refresh` calls)
+def _refresh(pad: LaunchPad, finding: Finding) -> bool:
+    """Apply the result of a run that has ended, once also where an outage made FireWorks call the job failed."""
+    failed = {"fw_id": finding.fw_id, "state": "FIZZLED"}
+    if pad.fireworks.find_one(failed, {"_id": 1}) is not None:
+        first = {"launch_id": finding.launch_id, "state": "COMPLETED", REFRESHED: {"$exists": False}}
+        if pad.launches.update_one(first, {"$set": {REFRESHED: True}}).modified_count:
+            pad.fireworks.update_one(failed, {"$set": {"state": "RUNNING"}})
+    pad._refresh_wf(finding.fw_id)  # noqa: SLF001 (what `lpad detect_lostruns --refresh` calls)
+    return True
 
 
 def _put_back(pad: LaunchPad, finding: Finding) -> bool:
@@ -115,14 +125,12 @@ def _apply(pad: LaunchPad, store: Any, finding: Finding) -> bool:  # noqa: ANN40
         case Action.GIVE_UP if finding.launch_id is not None:
             return _give_up(pad, finding.launch_id)
         case Action.REFRESH:
-            _refresh(pad, finding.fw_id)
+            return _refresh(pad, finding)
         case Action.STORE | Action.REMOVE:
             return store_output(finding, store)
         case Action.RERUN:
             return rerun_failed(pad, finding.fw_id)
-        case _:
-            return False
-    return True
+    return False
 
 
 def _lock_finding(workflow: dict[str, Any]) -> Finding:
@@ -211,4 +219,8 @@ def repair(
                 done[_FIELD[finding.action]].append(finding.fw_id)
         except LockedWorkflowError:  # somebody holds the lock for long: the next repair sees to it
             done["elsewhere"].append(finding.fw_id)
+        except (PyMongoError, DatabaseError):
+            raise
+        except Exception as error:  # noqa: BLE001 (a job that cannot be read must not keep others from being repaired)
+            logger.warning("job %d cannot be repaired here: %s", finding.fw_id, error)
     return RepairReport(**{name: tuple(ids) for name, ids in done.items()})

@@ -75,9 +75,9 @@ def _stop_with_parent(parent: int, ended: threading.Event) -> None:
                 os._exit(1)
 
 
-def _run_next(pad: LaunchPad, fworker: FWorker, launch_dir: Path) -> bool:
+def _run_next(pad: WorkerLaunchPad, fworker: FWorker, launch_dir: Path) -> bool:
     """Run one job in a folder of its own; False if none is ready."""
-    if pad.fireworks.find_one({**fworker.query, "state": "READY"}, {"_id": 1}) is None:
+    if not pad.has_job(fworker.query):
         return False
     folder = Path(create_datestamp_dir(str(launch_dir), pad.m_logger, prefix="launcher_"))
     os.chdir(folder)

@@ -75,12 +75,20 @@ class WorkerLaunchPad(SafeLaunchPad):
                 return job
         return None
 
-    def _reserve(self, query: dict[str, Any]) -> int | None:
+    def has_job(self, query: dict[str, Any]) -> bool:
+        """Whether a job is ready for this worker."""
+        return self.fireworks.find_one(self._ready(query), {"_id": 1}) is not None
+
+    def _ready(self, query: dict[str, Any]) -> dict[str, Any]:
         now = time.monotonic()
         self._refused = {fw_id: until for fw_id, until in self._refused.items() if until > now}
+        refused = {"fw_id": {"$nin": list(self._refused)}} if self._refused else {}
+        return {"$and": [query, {"state": "READY", **refused}]}
+
+    def _reserve(self, query: dict[str, Any]) -> int | None:
         order = {"FIFO": [("created_on", ASCENDING)], "FILO": [("created_on", DESCENDING)]}
         found = self.fireworks.find_one_and_update(
-            {"$and": [query, {"state": "READY", "fw_id": {"$nin": list(self._refused)}}]},
+            self._ready(query),
             {"$set": {"state": "RESERVED", "updated_on": datetime.now(UTC), RESERVED_BY: current_process().as_dict()}},
             projection={"fw_id": 1},
             sort=[("spec._priority", DESCENDING), *order.get(SORT_FWS.upper(), [])],

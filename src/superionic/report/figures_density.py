@@ -20,10 +20,12 @@ Floats = NDArray[np.float64]
 PROJECTION_POINTS = 150
 DECADES = 3
 MARGIN = 0.03
+PANEL_PAD, NEAR_EDGE = 0.06, 0.15
 VIEWS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 EDGE = 1e-9
-MAX_LABELLED = 24
 LABEL_APART_A = 0.6
+# sizes that labels take in a panel, so that they can be kept apart
+PANEL_PX, LETTER_PX, LINE_PX, LIFT_PX = 230.0, 9.0, 17.0, 14.0
 LINK_WIDTH_PX = (0.8, 5.0)
 LEAST_LINK = 0.02
 HALO = "0 0 3px #000, 0 0 3px #000, 0 0 2px #000"
@@ -167,7 +169,7 @@ def _heat(x: Floats, y: Floats, values: Floats, top: float, *, bar: bool) -> Any
 
 
 def _span(values: Floats) -> list[float]:
-    pad = MARGIN * float(values[-1] - values[0])
+    pad = PANEL_PAD * float(values[-1] - values[0])
     return [float(values[0]) - pad, float(values[-1]) + pad]
 
 
@@ -192,7 +194,6 @@ def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, le
         )
     )
     kinds = kinds_of(doc)
-    labelled = len(doc.density_sites) <= MAX_LABELLED
     for k, kind in enumerate(kinds):
         places = [site.fractional for site in doc.density_sites if site.label == kind]
         points = repeated(places)[0][:, keep] @ plane
@@ -207,10 +208,7 @@ def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, le
             go.Scatter(
                 x=points[:, 0],
                 y=points[:, 1],
-                mode="markers+text" if labelled else "markers",
-                text=_texts(points, kind) if labelled else None,
-                textposition="top center" if k % 2 else "bottom center",
-                textfont={"color": "white", "size": 12, "shadow": HALO},
+                mode="markers",
                 marker=marker,
                 name=kind,
                 legendgroup=kind,
@@ -218,16 +216,44 @@ def _overlay(doc: PathwayDoc, lattice: Floats, view: tuple[int, int, int], *, le
                 hovertemplate=hover,
             )
         )
-    return traces
+    return traces + _labels(doc, plane, keep)
 
 
-def _texts(points: Floats, kind: str) -> list[str]:
-    """The label at the first of the points that lie on top of each other."""
-    texts: list[str] = []
+def _labels(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
+    """Names at the sites: those on top of each other share a label; one that would meet another is left out."""
+    places, numbers = repeated([site.fractional for site in doc.density_sites])
+    points = places[:, keep] @ plane
+    scale = PANEL_PX / float(np.abs(plane).sum(axis=0).max())
+    drawn: list[tuple[float, float, float]] = []
+    texts: dict[str, list[tuple[float, float, str]]] = {"top center": [], "bottom center": []}
+    done = np.zeros(len(points), dtype=bool)
     for k, point in enumerate(points):
-        before = np.linalg.norm(points[:k] - point, axis=1) if k else np.array([np.inf])
-        texts.append("" if before.min() < LABEL_APART_A else kind)
-    return texts
+        if done[k]:
+            continue
+        near = np.linalg.norm(points - point, axis=1) < LABEL_APART_A
+        done |= near
+        words = "/".join(sorted({doc.density_sites[numbers[j]].label for j in np.flatnonzero(near)}))
+        above = point[1] < NEAR_EDGE * plane[1, 1]
+        box = (point[0] * scale, point[1] * scale + (LIFT_PX if above else -LIFT_PX), LETTER_PX * len(words) / 2)
+        if all(abs(box[0] - x) > box[2] + half or abs(box[1] - y) > LINE_PX for x, y, half in drawn):
+            drawn.append(box)
+            texts["top center" if above else "bottom center"].append((point[0], point[1], words))
+    font = {"color": "white", "size": 12, "shadow": HALO}
+    return [
+        go.Scatter(
+            x=[x for x, _, _ in found],
+            y=[y for _, y, _ in found],
+            text=[words for _, _, words in found],
+            mode="markers+text",
+            # keeps the text off the symbol below it
+            marker={"size": 12, "opacity": 0},
+            textposition=side,
+            textfont=font,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        for side, found in texts.items()
+    ]
 
 
 def repeated(fractional: list[tuple[float, float, float]]) -> tuple[Floats, list[int]]:

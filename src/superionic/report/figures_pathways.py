@@ -34,6 +34,7 @@ EDGE = 1e-9
 OUTER, INNER = "#9ecae9", "#0b4f8a"
 BOND_REACH = 1.25
 MIN_CORNERS = 4
+ROW = 0.07
 CAMERA = {"eye": {"x": 1.3, "y": 1.2, "z": 0.7}, "projection": {"type": "orthographic"}}
 SYMBOLS_3D = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
 
@@ -261,6 +262,8 @@ def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
     figure = go.Figure()
     columns: dict[str, Any] = {}
     ways = distinct_paths(doc)
+    top = max(max(path.free_energy_eV) for _, path in ways)
+    quiet = {"showlegend": False, "hoverinfo": "skip"}
     for k, (names, path) in enumerate(ways):
         vector = " ".join(f"{n:d}" for n in upright(path.vector))
         figure.add_trace(
@@ -274,27 +277,31 @@ def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
             )
         )
         points = [point for point, _ in path.stops]
+        places = [path.arc_A[point] for point in points]
+        marker = {"color": colour(k), "symbol": symbol(k), "size": 7}
+        energies = [path.free_energy_eV[point] for point in points]
+        figure.add_trace(go.Scatter(x=places, y=energies, mode="markers", marker=marker, **quiet))
         figure.add_trace(
             go.Scatter(
-                x=[path.arc_A[point] for point in points],
-                y=[path.free_energy_eV[point] for point in points],
-                mode="markers+text",
+                x=places,
+                y=[-ROW * (k + 0.8) * top] * len(points),
+                mode="text",
                 text=[label for _, label in path.stops],
-                textposition=("bottom center", "top center")[k % 2],
                 textfont={"color": colour(k), "size": 12},
-                marker={"color": colour(k), "symbol": symbol(k), "size": 7},
-                showlegend=False,
-                hoverinfo="skip",
+                **quiet,
             )
         )
         columns |= {f"arc_{'_'.join(names)}_A": path.arc_A, f"free_energy_{'_'.join(names)}_eV": path.free_energy_eV}
-    top = max(max(path.free_energy_eV) for _, path in ways)
     style(figure)
     figure.update_xaxes(**axis("distance along the way (Å)"))
-    figure.update_yaxes(**axis("free energy (eV)", range=[-0.18 * top, 1.12 * top]))
+    figure.update_yaxes(
+        **axis(
+            "free energy (eV)", range=[-ROW * (len(ways) + 0.5) * top, 1.12 * top], zeroline=True, zerolinecolor=GREY
+        )
+    )
     caption = (
         "F = −kT ln(ρ/ρmax) along the best way to the next image through the bottleneck of each axis (lattice vector "
-        f"in brackets), by steepest ascent from the saddles; labels: sites. {barrier_words(doc)}"
+        f"in brackets), by steepest ascent from the saddles; below zero: the sites passed. {barrier_words(doc)}"
     )
     longest = max(len(values) for values in columns.values())
     padded = {name: [*values, *[None] * (longest - len(values))] for name, values in columns.items()}

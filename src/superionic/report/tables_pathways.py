@@ -49,7 +49,14 @@ def _part(doc: PathwayDoc, index: int, *, surface: bool) -> Html:
             warnings,
             grid(charts),
             None if doc.paths else unavailable(f"profile: no way was seen below {doc.visible_up_to_eV:.2f} eV"),
-            details("Sites, rates and bottlenecks", sites_table(doc), rates_table(doc), necks_table(doc), open_=True),
+            details(
+                "Sites, rates and bottlenecks",
+                sites_table(doc),
+                rates_table(doc),
+                passages_table(doc),
+                necks_table(doc),
+                open_=True,
+            ),
         ]
     )
 
@@ -107,6 +114,23 @@ def _rate_row(rate: RatePart) -> list[Content]:
         with_error(rate.rate_per_ps, rate.rate_std_per_ps),
         interval(rate.rate_low_per_ps, rate.rate_high_per_ps),
     ]
+
+
+def passages_table(doc: PathwayDoc) -> Html | None:
+    """Easiest passages between kinds of sites; None where no two touch."""
+    if not doc.connections:
+        return None
+    header = ["Passage", "distance (Å)", "F at the saddle (eV)", "passages per cell"]
+    rows: list[list[Content]] = [
+        [
+            f"{item.start} – {item.end}",
+            f"{item.distance_A:.2f}",
+            f"{item.free_energy_eV:.2f}",
+            str(item.n_passages),
+        ]
+        for item in doc.connections
+    ]
+    return table(header, rows, numeric=range(1, 4))
 
 
 def necks_table(doc: PathwayDoc) -> Html:

@@ -29,6 +29,7 @@ from superionic.stages.labelling import (
     VaspSettings,
 )
 from superionic.stages.production import (
+    CellFreedom,
     CellStart,
     FrameworkFailure,
     MonteCarloEnergy,
@@ -51,6 +52,7 @@ from superionic.stages.training import (
 __all__ = [
     "SMALLEST_CUTOFF_RY",
     "ActiveSettings",
+    "CellFreedom",
     "CellStart",
     "Cp2kBasis",
     "Cp2kSettings",

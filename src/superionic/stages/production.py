@@ -9,7 +9,7 @@ from superionic.stages.base import RelaxSettings, StageSettings, Thermostat
 from superionic.stages.dataset import OrderingSettings, ScreeningSettings
 from superionic.units import FS_PER_PS
 
-LEAST_FRAMES = 10
+LEAST_FRAMES, LEAST_NPT_STEPS = 10, 200
 INTEGER_TOLERANCE = 1e-6
 
 
@@ -45,10 +45,28 @@ class CellStart(StrEnum):
         Supercell of the ordering as the tuned model has relaxed it.
     RELAX
         That supercell, relaxed once more: it may break the symmetry between its cells.
+    NPT
+        The mean cell of a run at constant pressure and the temperature of the MD: it expands with the temperature.
     """
 
     AS_RELAXED = "as-relaxed"
     RELAX = "relax"
+    NPT = "npt"
+
+
+class CellFreedom(StrEnum):
+    """What of the cell may change at constant pressure.
+
+    Attributes
+    ----------
+    VOLUME
+        The cell keeps its shape.
+    FULL
+        Lengths and angles change too, which small cells of soft crystals do not survive at high temperatures.
+    """
+
+    VOLUME = "volume"
+    FULL = "full"
 
 
 class TransportSettings(StageSettings):
@@ -56,8 +74,11 @@ class TransportSettings(StageSettings):
 
     compositions: list[dict[str, float | str]] = Field(default=[], description="grid points to run; empty means all")
     supercell: tuple[int, int, int] = Field((2, 2, 2), description="supercell of the relaxed ground state")
-    cell: CellStart = Field(CellStart.AS_RELAXED, description="cell of the MD: as-relaxed or relax (our choice)")
+    cell: CellStart = Field(CellStart.AS_RELAXED, description="cell of the MD: as-relaxed, relax or npt (our choice)")
     cell_relax: RelaxSettings = Field(default_factory=RelaxSettings, description="how it is relaxed, for cell: relax")
+    npt_ps: float = Field(20.0, gt=0, description="run at constant pressure, the first half dropped, ps (our choice)")
+    npt_freedom: CellFreedom = Field(CellFreedom.VOLUME, description="what may change in it: volume or full")
+    npt_pressure_GPa: float = Field(0.0, description="pressure of that run, GPa")
     temperatures_K: list[float] = Field(
         default=[800.0, 900.0, 1000.0, 1100.0], min_length=1, description="temperatures of the runs, K"
     )
@@ -94,6 +115,11 @@ class TransportSettings(StageSettings):
         if round(steps) < 1 or abs(round(steps) - steps) > INTEGER_TOLERANCE * steps:
             raise ValueError(
                 f"stride_fs ({self.stride_fs:g}) is no multiple of time_step_fs ({self.time_step_fs:g}): change one"
+            )
+        npt_steps = self.npt_ps * FS_PER_PS / self.time_step_fs
+        if self.cell is CellStart.NPT and npt_steps < LEAST_NPT_STEPS:
+            raise ValueError(
+                f"npt_ps ({self.npt_ps:g}) is {npt_steps:.0f} steps, and {LEAST_NPT_STEPS} are the least for a mean"
             )
         return self
 

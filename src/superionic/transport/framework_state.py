@@ -71,7 +71,7 @@ class IntegritySettings:
         So many atoms must have left that a host which loses `max_fraction_displaced` shows as many with at most this
         probability (binomial): 3 of 8, 4 of 27, 6 of 48, 12 of 128. Fewer are reported as defects.
     n_blocks : int
-        Time blocks over which positions are averaged; the resolution of the time of onset.
+        Time blocks over which positions are averaged, at least 2; the resolution of the time of onset.
     min_neighbour_A, max_neighbour_A : float
         Bounds of the distance to the nearest atom of the same species, in angstrom: very short bonds, sparse species.
         It is never taken shorter than that to the nearest host atom.

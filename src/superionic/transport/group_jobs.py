@@ -16,7 +16,14 @@ from superionic.potentials.schemas import RelaxedSetDoc
 from superionic.training.schemas import ModelDoc
 from superionic.transport.jobs import ProductionMDMaker
 from superionic.transport.production_folder import ProductionFolder
-from superionic.transport.production_run import ProductionRun, RunPausedError, advance_together, prepared, waiting_shown
+from superionic.transport.production_run import (
+    ProductionRun,
+    RunPausedError,
+    advance_together,
+    prepared,
+    waiting_shown,
+    watched,
+)
 from superionic.transport.schemas import MDGroupDoc, TrajectoryDoc
 
 
@@ -89,9 +96,10 @@ class MDGroupMaker(Maker):
             # two groups that share runs must not wait for each other
             for key in sorted(runs):
                 locks.enter_context(waiting_shown(runs[key][0]))
+            watch = locks.enter_context(watched([run for run, _ in runs.values()], missing[0].device))
             for key, (run, maker) in runs.items():
                 with suppress(CalculationError):
                     ready[key], _ = prepared(run, maker.settings, potential)
             if ready:
-                advance_together(list(ready.values()), potential, missing[0].device)
+                advance_together(list(ready.values()), potential, watch)
         return list(ready.values())

@@ -180,7 +180,8 @@ def _onset_block(bad: NDArray[np.bool_]) -> int | None:
 
 def _follow(frame: HostFrame, index: Index, neighbours: Array, settings: IntegritySettings) -> _Followed:
     n_lags = frame.n_frames // 2 + 1
-    edges = np.linspace(0, frame.n_frames, min(settings.n_blocks, frame.n_frames // 5) + 1).astype(int)
+    n_blocks = max(2, min(settings.n_blocks, frame.n_frames // 5))
+    edges = np.linspace(0, frame.n_frames, n_blocks + 1).astype(int)
     total, places = MsdSum(frame.n_frames, n_lags), []
     for x in frame.chunks(index):
         total.add(x)

@@ -30,6 +30,7 @@ from superionic.transport.production_run import (
     advance,
     prepared,
     waiting_shown,
+    watched,
 )
 from superionic.transport.schemas import ConductivityDoc, DiffusionDoc, MDGroupDoc, TrajectoryDoc
 from superionic.transport.start_cell import StartCell
@@ -37,6 +38,12 @@ from superionic.transport.trajectory import read_trajectory
 from superionic.units import FS_PER_PS
 
 MEDIA_TYPE = "application/x-hdf5"
+CELL_SETTINGS: dict[CellStart, set[str]] = {
+    CellStart.AS_RELAXED: set(),
+    CellStart.RELAX: {"cell", "cell_relax"},
+    CellStart.NPT: {"cell", "npt_ps", "npt_freedom", "npt_pressure_GPa"},
+}
+"""Settings of the cell that a run depends on; a run as before there were any keeps its key."""
 PS_PER_NS, S_PER_DAY = 1000.0, 86400.0
 
 
@@ -153,8 +160,7 @@ class ProductionMDMaker(Maker):
         md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs", "dtype"}
         own = {"temperature_K": self.temperature_K, "replica": self.replica, "seed": self.seed}
         own |= {"ordering": self.ordering} if self.ordering else {}
-        if self.settings.cell is not CellStart.AS_RELAXED:
-            own |= self.settings.model_dump(include={"cell", "cell_relax"})
+        own |= self.settings.model_dump(include=CELL_SETTINGS[self.settings.cell])
         return own | {"time_ps": time_ps, "discard_ps": discard_ps} | self.settings.model_dump(include=md)
 
     def _md_settings(self) -> MDSettings:
@@ -180,9 +186,9 @@ class ProductionMDMaker(Maker):
         run = self.planned(model, state)
         ProductionFolder.remove_old(run.folder.path.parent)
         potential = self.potential(model)
-        with waiting_shown(run):
+        with waiting_shown(run), watched([run], self.device) as watch:
             run, start = prepared(run, self.settings, potential)
-            outcome = advance(run, potential, self.device)
+            outcome = advance(run, potential, watch)
             return self._document(model, state, run, start, outcome)
 
     def _document(

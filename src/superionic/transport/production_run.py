@@ -30,7 +30,7 @@ from superionic.settings import load_settings
 from superionic.stages import CellStart, TransportSettings
 from superionic.transport.production_folder import CostMeter, ProductionFolder
 from superionic.transport.progress import MDPhase, MDProgress
-from superionic.transport.start_cell import StartCell, load_start, relaxed_cell, save_start
+from superionic.transport.start_cell import StartCell, expanded_cell, load_start, relaxed_cell, save_start
 
 CHECKPOINT_S = 60.0
 """Wall time between checkpoints, s: what a kill costs at most."""
@@ -118,13 +118,16 @@ def prepared(
         return run, StartCell(run.atoms)
     start = load_start(run.folder.path, run.atoms)
     if start is None:
-        live_document(run).show(_idle(run, MDPhase.PREPARING).as_dict(), last=True)
-        start = relaxed_cell(run.atoms, potential.loaded, settings)
+        start = (
+            relaxed_cell(run.atoms, potential.loaded, settings)
+            if settings.cell is CellStart.RELAX
+            else expanded_cell(run.atoms, potential.loaded, settings, run.settings)
+        )
         save_start(run.folder.path, start)
     return replace(run, atoms=start.atoms), start
 
 
-def advance(run: ProductionRun, potential: DeferredPotential, device: str) -> SegmentOutcome:
+def advance(run: ProductionRun, potential: DeferredPotential, watch: Watch) -> SegmentOutcome:
     """Advance a run to its end, or until its job must end; call it with the folder locked.
 
     Parameters
@@ -133,25 +136,23 @@ def advance(run: ProductionRun, potential: DeferredPotential, device: str) -> Se
         The run.
     potential : DeferredPotential
         Its potential.
-    device : str
-        Torch device, for the account.
+    watch : Watch
+        What shows it and keeps the account.
 
     Raises
     ------
     RunPausedError
         If the job must end before the run.
     """
-    watch = _Watch([run], device)
-    with watch.failure_shown():
-        outcome = run_segments(
-            run.atoms,
-            potential,
-            run.settings,
-            run.folder.run,
-            model_key=run.model_key,
-            on_progress=watch.follow(run),
-            control=_control(),
-        )
+    outcome = run_segments(
+        run.atoms,
+        potential,
+        run.settings,
+        run.folder.run,
+        model_key=run.model_key,
+        on_progress=watch.follow(run),
+        control=_control(),
+    )
     watch.conclude(run, outcome)
     if outcome.status is RunStatus.PAUSED:
         raise RunPausedError
@@ -159,7 +160,7 @@ def advance(run: ProductionRun, potential: DeferredPotential, device: str) -> Se
 
 
 def advance_together(
-    runs: Sequence[ProductionRun], potential: DeferredPotential, device: str
+    runs: Sequence[ProductionRun], potential: DeferredPotential, watch: Watch
 ) -> list[SegmentOutcome | Exception]:
     """Advance several runs with one potential side by side; call it with their folders locked.
 
@@ -169,8 +170,8 @@ def advance_together(
         The runs, the same in the same order whenever they are taken up again.
     potential : DeferredPotential
         Their potential.
-    device : str
-        Torch device, for the account.
+    watch : Watch
+        What shows them and keeps the account.
 
     Returns
     -------
@@ -182,10 +183,8 @@ def advance_together(
     RunPausedError
         If the job must end before all runs have.
     """
-    watch = _Watch(runs, device)
-    with watch.failure_shown():
-        requests = [RunRequest(run.atoms, run.settings, run.folder.run, watch.follow(run)) for run in runs]
-        outcomes = run_together(requests, potential.loaded, model_key=runs[0].model_key, control=_control())
+    requests = [RunRequest(run.atoms, run.settings, run.folder.run, watch.follow(run)) for run in runs]
+    outcomes = run_together(requests, potential.loaded, model_key=runs[0].model_key, control=_control())
     for run, outcome in zip(runs, outcomes, strict=True):
         watch.conclude(run, outcome)
     if any(isinstance(outcome, SegmentOutcome) and outcome.status is RunStatus.PAUSED for outcome in outcomes):
@@ -226,8 +225,29 @@ def _control() -> SegmentControl:
     return SegmentControl(checkpoint_s=CHECKPOINT_S, deadline=deadline)
 
 
-class _Watch:
-    """Shows what runs are doing, and keeps the account of this process."""
+@contextmanager
+def watched(runs: Sequence[ProductionRun], device: str) -> Iterator[Watch]:
+    """Show runs from their preparation on, and keep the account; should this process fail, that is shown."""
+    watch = Watch(runs, device)
+    try:
+        yield watch
+    except RunPausedError:
+        raise
+    except BaseException as error:
+        watch.abandon(MDPhase.FAILED if isinstance(error, Exception) else MDPhase.PAUSED)
+        raise
+
+
+class Watch:
+    """Shows what runs are doing, and keeps the account of this process.
+
+    Parameters
+    ----------
+    runs : sequence of ProductionRun
+        The runs.
+    device : str
+        Torch device.
+    """
 
     def __init__(self, runs: Sequence[ProductionRun], device: str) -> None:
         self._runs = runs
@@ -262,16 +282,11 @@ class _Watch:
         if phase is MDPhase.FINISHED:
             run.folder.end()
 
-    @contextmanager
-    def failure_shown(self) -> Iterator[None]:
-        """Show that the runs have stopped if this process fails."""
-        try:
-            yield
-        except BaseException as error:
-            for run in self._runs:
-                self._end(run, MDPhase.FAILED if isinstance(error, Exception) else MDPhase.PAUSED)
-            self._meter.note(last=True)
-            raise
+    def abandon(self, phase: MDPhase) -> None:
+        """Note that this process goes on with none of the runs."""
+        for run in self._runs:
+            self._end(run, phase)
+        self._meter.note(last=True)
 
     def _end(self, run: ProductionRun, phase: MDPhase) -> None:
         self._last[run.key] = replace(self._last[run.key], phase=phase)

@@ -19,7 +19,7 @@ class TrajectoryDoc(BaseDoc):
     seed: int = Field(description="seed of the velocities and the thermostat")
     thermostat: str = Field(description="thermostat")
     n_atoms: int = Field(description="atoms in the supercell")
-    cell: str = Field("as-relaxed", description="how the cell was made: as-relaxed or relax")
+    cell: str = Field("as-relaxed", description="how the cell was made: as-relaxed, relax or npt")
     volume_change: float = Field(0.0, description="relative change of the volume by that")
     time_ps: float = Field(description="length that was run, discarded start included, ps")
     requested_time_ps: float = Field(description="length that was asked for, ps")

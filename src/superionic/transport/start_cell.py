@@ -11,11 +11,15 @@ from ase import Atoms
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from superionic.durable import DamagedFileError, read_sealed, set_aside, write_sealed
+from superionic.dynamics import MDSettings
+from superionic.dynamics.equilibrate import CellSettings, equilibrate_cell
 from superionic.potentials.atoms import to_atoms
 from superionic.potentials.relax import relax
 from superionic.stages import TransportSettings
 
 START_FILE = "start.json"
+SMALL_DRIFT = 0.005
+"""A relative change of the volume that is not worth a word."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,33 @@ def relaxed_cell(atoms: Atoms, calculator: Any, settings: TransportSettings) -> 
     note = f"the supercell was not relaxed in {found.n_steps} steps: {found.max_force_eV_per_A:.2g} eV/A are left"
     change = float(after.get_volume() / atoms.get_volume() - 1)
     return StartCell(after, change, () if found.converged else (note,))
+
+
+def expanded_cell(atoms: Atoms, calculator: Any, settings: TransportSettings, md: MDSettings) -> StartCell:  # noqa: ANN401
+    """The supercell with the mean cell that it has at the temperature of the MD.
+
+    Raises
+    ------
+    CalculationError
+        If the run at constant pressure explodes, or the cell leaves all bounds.
+    """
+    wanted = CellSettings(
+        md.temperature_K,
+        settings.npt_ps,
+        settings.npt_freedom,
+        settings.npt_pressure_GPa,
+        md.time_step_fs,
+        md.damping_fs,
+        seed=md.seed,
+    )
+    found = equilibrate_cell(atoms, calculator, wanted)
+    change = found.mean_volume_A3 / found.start_volume_A3 - 1
+    drifts = abs(found.drift) > max(SMALL_DRIFT, 3 * found.drift_std)
+    note = (
+        f"the volume still changed by {100 * found.drift:.1f} % over the second half of the run at constant pressure: "
+        "raise npt_ps"
+    )
+    return StartCell(found.atoms, change, (note,) if drifts else ())
 
 
 def save_start(folder: Path, start: StartCell) -> None:

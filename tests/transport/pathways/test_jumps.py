@@ -5,6 +5,7 @@ from scipy.stats import poisson
 from superionic.errors import TransportInputError
 from superionic.transport import analyze_trajectory
 from superionic.transport.displacement import host_frame
+from superionic.transport.pathways.judge import remarks
 from superionic.transport.pathways.jumps import jump_statistics, poisson_interval
 from superionic.transport.pathways.stays import core_radii, find_stays
 
@@ -158,3 +159,16 @@ def test_poisson_intervals_are_exact_and_none_seen_is_a_bound():
     assert still.kinds[0].residence_time_ps is None
     assert still.kinds[0].residence_interval95_ps[0] == pytest.approx(2.0 / poisson_interval(0)[1])
     assert still.kinds[0].residence_interval95_ps[1] == np.inf
+
+
+def test_stays_that_are_hardly_longer_than_the_least_are_told(make_walk):
+    quick = [(a, b, image, 8 * rate) for a, b, image, rate in TWO_D]
+    walk = make_walk(0, SITES, quick, LATTICE, duration_ps=60.0, dt=0.05)
+    stays = stays_of(walk, min_residence_ps=0.2)
+    found = jump_statistics(stays, np.array(SITES), ["4g", "4h"], LATTICE)
+    words = " ".join(remarks(stays, found, (), None, 0.2))
+    assert "stays on 4h" in words
+    assert "are missed" in words
+    slow = stays_of(make_walk(0, SITES, TWO_D, LATTICE, duration_ps=60.0))
+    calm = jump_statistics(slow, np.array(SITES), ["4g", "4h"], LATTICE)
+    assert remarks(slow, calm, (), None, 0.2) == []

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import spglib
@@ -29,7 +29,7 @@ from superionic.transport.pathways.host import (
     spread_sites,
 )
 from superionic.transport.pathways.judge import compare, judge, remarks
-from superionic.transport.pathways.jumps import jump_statistics
+from superionic.transport.pathways.jumps import JumpStatistics, jump_statistics
 from superionic.transport.pathways.paths import DensityPath, bottleneck_place, connections, loop_path
 from superionic.transport.pathways.percolation import Percolation
 from superionic.transport.pathways.result import Pathways, PathwaySettings
@@ -39,7 +39,7 @@ from superionic.transport.pathways.sites import (
     name_by_symmetry,
     sites_from_density,
 )
-from superionic.transport.pathways.stays import find_stays
+from superionic.transport.pathways.stays import Stays, find_stays
 from superionic.transport.result import Diffusion
 from superionic.units import BOLTZMANN_EV_PER_K
 
@@ -111,15 +111,8 @@ def analyze_pathways(
     counts, density = _density(frame, matrix, folded, asked)
     lattice = density.lattice_A
     found = _sites(frame, density, fit, mean_A, asked)
-    centres = np.array([site.fractional for site in found.sites])
-    labels = [site.label for site in found.sites]
-    stays = find_stays(
-        frame, lattice, centres, core_radius_A=asked.core_radius_A, min_residence_ps=asked.min_residence_ps
-    )
-    per_kind = _numbers_of_sites(labels, fit, matrix)
-    jumps = jump_statistics(stays, centres, labels, lattice, n_cells=density.n_cells, n_sites=per_kind)
+    stays, jumps = _jumps(frame, found, density, fit, asked)
     necks, percolation = _bottlenecks(counts, density, found, temperature, asked)
-    against = compare(diffusion, jumps)
     verdict, reason = judge(diffusion, jumps, asked.min_jumps)
     return Pathways(
         mobile=mobile,
@@ -139,17 +132,11 @@ def analyze_pathways(
         connections=connections(found, lattice),
         framework=framework_atoms(frame, mean_A, rms_A, folded),
         host=fit,
-        diffusivity_cm2_per_s=against.diffusivity_cm2_per_s,
-        diffusivity_std_cm2_per_s=against.diffusivity_std_cm2_per_s,
-        correlation_factor=against.correlation_factor,
-        correlation_factor_std=against.correlation_factor_std,
-        anisotropy=against.anisotropy,
-        anisotropy_std=against.anisotropy_std,
-        anisotropy_plane=against.plane,
+        **asdict(compare(diffusion, jumps)),
         settings=asked,
         verdict=verdict,
         verdict_reason=reason,
-        warnings=tuple(remarks(stays, jumps, necks, fit)),
+        warnings=tuple(remarks(stays, jumps, necks, fit, asked.min_residence_ps)),
     )
 
 
@@ -200,6 +187,26 @@ def _sites(
     )
 
 
+def _jumps(
+    frame: HostFrame, found: SiteMap, density: IonDensity, fit: HostFit | None, asked: PathwaySettings
+) -> tuple[Stays, JumpStatistics]:
+    centres = np.array([site.fractional for site in found.sites])
+    labels = [site.label for site in found.sites]
+    numbers = {label: labels.count(label) for label in labels}
+    if fit is not None:
+        # sites of the host count even if no ion was seen there
+        share = round(abs(np.linalg.det(fit.matrix)) / density.n_cells)
+        numbers |= {label: share * fit.labels.count(label) for label in fit.labels}
+    stays = find_stays(
+        frame,
+        density.lattice_A,
+        centres,
+        core_radius_A=asked.core_radius_A,
+        min_residence_ps=asked.min_residence_ps,
+    )
+    return stays, jump_statistics(stays, centres, labels, density.lattice_A, n_cells=density.n_cells, n_sites=numbers)
+
+
 def _framework_symmetry(lattice_A: Array, mean_A: Array, symbols: list[str]) -> tuple[Array, Array]:
     """Symmetry of the mean framework within its noise; the identity where there is no framework."""
     alone = np.eye(3)[None], np.zeros((1, 3))
@@ -212,15 +219,6 @@ def _framework_symmetry(lattice_A: Array, mean_A: Array, symbols: list[str]) -> 
     )
     found = spglib.get_symmetry(cell, symprec=FRAMEWORK_SYMPREC_A)
     return alone if found is None else (found["rotations"].astype(float), found["translations"])
-
-
-def _numbers_of_sites(labels: Sequence[str], fit: HostFit | None, matrix: NDArray[np.int64]) -> dict[str, int]:
-    """Sites of each kind in the cell of the analysis; those of the host count even if no ion was seen there."""
-    numbers = {label: list(labels).count(label) for label in labels}
-    if fit is not None:
-        share = round(abs(np.linalg.det(fit.matrix)) / abs(np.linalg.det(matrix)))
-        numbers |= {label: share * fit.labels.count(label) for label in fit.labels}
-    return numbers
 
 
 def _bottlenecks(

@@ -18,6 +18,7 @@ MIN_IN_CORE = 0.5
 MAX_IMBALANCE = 3.0
 MIN_FRAMES_PER_STAY = 3.0
 MIN_COUNTS = 10.0
+MAX_MISSED = 0.1
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Comparison:
         Over the jump diffusivity.
     anisotropy, anisotropy_std : float or None
         In the fastest plane over its normal.
-    plane : str
+    anisotropy_plane : str
         That plane; empty where there is none.
     """
 
@@ -42,7 +43,7 @@ class Comparison:
     correlation_factor_std: float | None = None
     anisotropy: float | None = None
     anisotropy_std: float | None = None
-    plane: str = ""
+    anisotropy_plane: str = ""
 
 
 def compare(diffusion: Diffusion | None, jumps: JumpStatistics) -> Comparison:
@@ -117,7 +118,11 @@ def judge(diffusion: Diffusion | None, jumps: JumpStatistics, min_jumps: int) ->
 
 
 def remarks(
-    stays: Stays, jumps: JumpStatistics, bottlenecks: tuple[Bottleneck, ...], host: HostFit | None
+    stays: Stays,
+    jumps: JumpStatistics,
+    bottlenecks: tuple[Bottleneck, ...],
+    host: HostFit | None,
+    min_residence_ps: float,
 ) -> list[str]:
     """What a reader of the numbers should know.
 
@@ -131,6 +136,8 @@ def remarks(
         Bottlenecks.
     host : HostFit, optional
         The host.
+    min_residence_ps : float
+        Shortest stay that counts, in ps.
 
     Returns
     -------
@@ -144,10 +151,7 @@ def remarks(
         found.append(f"ions spend {stays.unassigned_fraction:.0%} of the time before they reach any site")
     if stays.in_core_fraction < MIN_IN_CORE:
         found.append(f"ions are within the radius of a site for {stays.in_core_fraction:.0%} of the time only")
-    for kind in jumps.kinds:
-        mean = kind.residence_time_ps
-        if mean is not None and mean < MIN_FRAMES_PER_STAY * stays.time_step_ps:
-            found.append(f"stays on {kind.label} last {mean:.2g} ps, under 3 frames: store more frames")
+    found += _short_stays(jumps, stays.time_step_ps, min_residence_ps)
     found += [
         f"{rate.start} → {rate.end} was taken {rate.n_jumps} times and {rate.n_back} times back: no equilibrium"
         for rate in jumps.rates
@@ -158,4 +162,23 @@ def remarks(
         found.append(
             f"fewer than {MIN_COUNTS:g} counts at the bottleneck of {', '.join(poor)}: little more than a bound"
         )
+    return found
+
+
+def _short_stays(jumps: JumpStatistics, time_step_ps: float, min_residence_ps: float) -> list[str]:
+    """Kinds of sites where ions stay so briefly that jumps are missed."""
+    found = []
+    for kind in jumps.kinds:
+        mean = kind.residence_time_ps
+        if mean is None:
+            continue
+        # stays of a Markov process are exponential: so many are shorter than what counts
+        missed = 1.0 - np.exp(-min_residence_ps / mean)
+        if mean < MIN_FRAMES_PER_STAY * time_step_ps:
+            found.append(f"stays on {kind.label} last {mean:.2g} ps, under 3 frames: store more frames")
+        elif missed > MAX_MISSED:
+            found.append(
+                f"stays on {kind.label} last {mean:.2g} ps: about {missed:.0%} are shorter than min_residence_ps and "
+                "are missed"
+            )
     return found

@@ -58,6 +58,9 @@ def site_occupancy(
 ) -> SiteOccupancy:
     """Assign each ion in each frame to the nearest site within a radius; count occupancies and jumps.
 
+    A jump is a change of the site visited last, so that an ion that touches a neighbouring site and returns makes two.
+    `analyze_pathways` counts jumps that last, with rates and errors.
+
     Parameters
     ----------
     positions_A : array_like, (frames, atoms, 3)
