@@ -52,6 +52,8 @@ def row(name: str, truth: Diffusion, runs: list[Diffusion], length_ps: float) ->
     """One line of the table."""
     true = truth.diffusivity_cm2_per_s
     ok = [run for run in runs if run.verdict == "ok"]
+    if not ok or truth.haven_ratio is None:
+        return f"| {name} | {len(runs)} | {length_ps:g} | {len(ok) / len(runs):.2f} |{' - |' * (len(COLUMNS) - 4)}"
     values = np.array([run.diffusivity_cm2_per_s for run in runs]) / true
     claimed = np.median([run.diffusivity_std_cm2_per_s for run in ok]) / true
     in_68, in_95 = (
