@@ -17,4 +17,4 @@ autodoc_typehints = "description"
 autodoc_mock_imports = ["torch", "mace", "chgnet", "e3nn"]
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
-suppress_warnings = ["myst.xref_missing"]
+suppress_warnings = ["myst.xref_missing", "ref.python"]  # ref.python: attributes of the same name in two classes

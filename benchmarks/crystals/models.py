@@ -102,7 +102,7 @@ MODELS = {
         {"C": -0.24, "H": 0.06},
         _opls,
         "none",
-        8.0,
+        5.85,
         molecule_A=2.0,
     ),
     "argon": Model(

@@ -35,6 +35,14 @@ def test_the_password_comes_from_the_environment_and_is_quoted(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "uri", ["mongodb://host:27017/", "mongodb://h1,h2/?appName=a@b", "mongodb://h/?authMechanism=MONGODB-X509&tls=true"]
+)
+def test_a_server_without_login_needs_no_password(tmp_path, uri):
+    assert init(tmp_path / "c", "--mongo-uri", uri, "--no-check").exit_code == 0
+    assert f'host: "{uri}"' in (tmp_path / "c" / "my_launchpad.yaml").read_text()
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ([], "which MongoDB server"),

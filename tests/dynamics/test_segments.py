@@ -1,7 +1,6 @@
 """Runs that are left and taken up equal runs that are not, and say clearly what they cannot do."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -159,14 +158,17 @@ def test_two_at_one_run_are_refused(crystal, springs, short_run, tmp_path):
     assert run_segments(*run).status is RunStatus.FINISHED
 
 
-class Slow:
-    """A potential with a price."""
+class Timed:
+    """A potential whose evaluations take a time, on a clock of its own."""
 
     def __init__(self, calculator, seconds):
-        self.calculator, self.seconds = calculator, seconds
+        self.calculator, self.seconds, self.now = calculator, seconds, 100.0
+
+    def clock(self):
+        return self.now
 
     def get_forces(self, atoms):
-        time.sleep(self.seconds)
+        self.now += self.seconds
         return self.calculator.get_forces(atoms)
 
     def get_potential_energy(self, atoms):
@@ -174,30 +176,28 @@ class Slow:
 
 
 def test_a_run_is_on_the_disk_before_its_deadline(crystal, springs, short_run, tmp_path):
-    slow = Slow(springs(crystal.positions), 0.02)  # 0.1 s between looks
-    deadline = time.monotonic() + 0.8
-    outcome = run_segments(crystal, slow, short_run(), tmp_path, control=SegmentControl(deadline=deadline))
-    assert time.monotonic() < deadline
-    assert outcome.status is RunStatus.PAUSED
-    assert outcome.result.n_steps % 5 == 0
-    assert len(outcome.result.temperatures_K) == outcome.result.n_steps // 5 + 1
-    outcome = run_segments(crystal, springs(crystal.positions), short_run(), tmp_path)
+    timed = Timed(springs(crystal.positions), 2.0)  # 10 s between looks
+    control = SegmentControl(clock=timed.clock, deadline=148.0)
+    outcome = run_segments(crystal, timed, short_run(), tmp_path / "parts", control=control)
+    # at 132 s the next look and half as much again still fit, at 142 s they do not
+    assert (outcome.status, outcome.result.n_steps) == (RunStatus.PAUSED, 20)
+    assert timed.now < control.deadline
+    assert len(outcome.result.temperatures_K) == 5
+    outcome = run_segments(crystal, springs(crystal.positions), short_run(), tmp_path / "parts")
     assert same(outcome, run_segments(crystal, springs(crystal.positions), short_run(), tmp_path / "whole"))
 
 
 def test_progress_counts_and_forecasts(crystal, springs, short_run, tmp_path):
     reports = []
-    slow = Slow(springs(crystal.positions), 0.002)
-    control = SegmentControl(progress_s=0.02)
-    run_segments(crystal, slow, short_run(), tmp_path, on_progress=reports.append, control=control)
-    steps = [report.step for report in reports]
-    assert steps == sorted(set(steps))
-    assert len(steps) > 2
+    timed = Timed(springs(crystal.positions), 2.0)
+    control = SegmentControl(progress_s=25.0, clock=timed.clock)
+    run_segments(crystal, timed, short_run(), tmp_path, on_progress=reports.append, control=control)
+    assert [report.step for report in reports] == [15, 30, 45, 60]
     last, first = reports[-1], reports[0]
     assert (last.step, last.n_steps, last.time_ps, last.eta_s) == (60, 60, pytest.approx(0.12), 0.0)
-    assert first.seconds_per_step > 0.002
-    assert first.ns_per_day == pytest.approx(2e-6 * 86400 / first.seconds_per_step)
-    assert first.eta_s == pytest.approx((60 - first.step) * first.seconds_per_step)
+    assert first.seconds_per_step == pytest.approx(2.0)
+    assert first.ns_per_day == pytest.approx(2e-6 * 86400 / 2.0)
+    assert first.eta_s == pytest.approx(90.0)
 
 
 def test_a_full_disk_is_named_and_nothing_before_is_lost(crystal, springs, short_run, tmp_path, monkeypatch):

@@ -230,6 +230,15 @@ def test_workers_that_keep_dying_are_not_replaced_for_ever(database, pad, tmp_pa
 
 
 @pytest.mark.integration
+def test_idle_workers_leave_and_are_not_replaced(database, pad, tmp_path, importable):
+    submit_flow(Flow([campaign_jobs.note(str(tmp_path), "x")]), pad, "key", "name")
+    outcome = run_workers(database, 1, "key", tmp_path / "launch", categories=("other",), idle_s=0.2)
+    assert (outcome.problem, outcome.interrupted, outcome.timed_out, outcome.n_restarts) == (None, False, False, 0)
+    assert outcome.status.total.ready == 1
+    assert traces(tmp_path) == []
+
+
+@pytest.mark.integration
 def test_a_finished_campaign_starts_no_worker(database, pad, tmp_path):
     outcome = run_workers(database, 2, "nothing", tmp_path / "launch")
     assert outcome.status.finished

@@ -143,15 +143,16 @@ def _with_password(uri: str) -> str:
     from superionic.errors import InputError
 
     scheme, separator, rest = uri.partition("://")
-    user, at, host = rest.partition("@")
-    if not at or ":" in user or "authMechanism" in host:
+    servers, slash, options = rest.partition("/")
+    user, at, hosts = servers.rpartition("@")
+    if not at or ":" in user or "authMechanism" in options:
         return uri
     password = os.environ.get(PASSWORD)
     if password is None and sys.stdin.isatty():
         password = typer.prompt(f"password of {user}", hide_input=True, err=True)
     if not password:
         raise InputError(f"the MongoDB user {user} needs a password: export {PASSWORD}")
-    return f"{scheme}{separator}{user}:{quote(password, safe='')}@{host}"
+    return f"{scheme}{separator}{user}:{quote(password, safe='')}@{hosts}{slash}{options}"
 
 
 def _found_batch_system() -> str:

@@ -175,6 +175,7 @@ class Segment:
         if self.saved_step < 0:
             self.keep_frame()
             self.save()
+        self.looked = self.control.clock()  # what the potential needs to get ready does not come again
         self.meter.look(self.run)
         while not self.run.over:
             self.run.advance()
