@@ -32,6 +32,7 @@ RECORDED_PACKAGES = (
     "FireWorks",
     "mace-torch",
     "torch",
+    "torch-sim-atomistic",
     "chgnet",
     "icet",
 )

@@ -1,5 +1,6 @@
 """Production MD as survivable jobs: real queue, real workers, real model, nothing lost."""
 
+import importlib.util
 import os
 import signal
 
@@ -12,13 +13,14 @@ from pymatgen.core import Lattice, Structure
 from superionic.database.live import MD_RUNS
 from superionic.database.stores import collection, job_store
 from superionic.documents import Blob, CompositionInfo
-from superionic.dynamics import run_md
+from superionic.dynamics import RunRequest, run_md
+from superionic.dynamics.torchsim import run_in_torchsim, torchsim_model
 from superionic.flows.production import grouped_runs
 from superionic.flows.stages import Category, Stage, mark
 from superionic.launch.launchpad import launchpad
 from superionic.launch.submit import submit_flow
 from superionic.launch.workers import Pace, run_workers
-from superionic.potentials.registry import foundation_path, foundation_ref, load_calculator
+from superionic.potentials.registry import foundation_path, foundation_ref, load_calculator, load_network
 from superionic.potentials.schemas import RelaxedStructure
 from superionic.stability.schemas import GroundStateDoc
 from superionic.stages import TransportSettings
@@ -198,6 +200,29 @@ def test_runs_side_by_side_are_stored_each_for_itself_and_only_missing_ones_are_
     submit_flow(Flow([again]), campaign.pad, "another", "test")
     assert campaign.work(campaign="another").status.succeeded
     assert len(output(campaign.store, again).advanced) == 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch_sim") is None, reason="torch-sim is not installed")
+def test_torchsim_advances_a_group_that_is_cut_as_if_it_were_in_one_piece(campaign, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUPERIONIC_MAX_HOURS_PER_JOB", NO_TIME)
+    settings = TransportSettings(
+        **SETTINGS.model_dump() | {"thermostat": "langevin", "group_engine": "torch-sim", "runs_per_job": 2}
+    )
+    makers = [ProductionMDMaker(f"md: {kelvin:g} K", settings, kelvin, seed=5) for kelvin in (800.0, 900.0)]
+    (job,), groups = grouped_runs("x", makers, settings.runs_per_job, "model", "state", "spec")
+    runs = [mark(maker.make("model", "state", groups[0]), Stage.TRANSPORT, Category.GPU, "spec") for maker in makers]
+    submit_flow(Flow([job, *runs]), campaign.pad, "campaign", "test")
+    assert campaign.work().status.succeeded
+    docs = [output(campaign.store, run) for run in runs]
+    assert [(doc.engine, doc.together, doc.n_frames) for doc in docs] == [("torch-sim", 2, 16)] * 2
+    assert [doc.resumed_at_ps for doc in docs] == [[0.1, 0.2]] * 2
+    planned = [maker.planned(model_doc(), state_doc()) for maker in makers]
+    requests = [RunRequest(run.atoms, run.settings, tmp_path / run.key) for run in planned]
+    outcomes = run_in_torchsim(requests, torchsim_model(load_network(POTENTIAL)))
+    for doc, outcome in zip(docs, outcomes, strict=True):
+        whole = read_trajectory(outcome.trajectory).positions_A
+        assert np.array_equal(read_trajectory(doc.trajectory_blob.to_bytes()).positions_A, whole)
+        assert np.ptp(whole, axis=0).max() > 0.1
 
 
 def test_the_timeout_of_a_worker_stops_its_run_and_leaves_the_rest_ready(campaign):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
+from superionic.durable import DamagedFileError, read_sealed
 from superionic.dynamics.checkpoint import Checkpoint, CheckpointFolder, identity_of, require_same_run
 from superionic.dynamics.run import MDRun
 from superionic.dynamics.settings import MDSettings
@@ -107,6 +108,14 @@ class RunFolder:
                 f"the run in {self.path} cannot be saved ({error}): make room, or give another folder. It goes on from "
                 "its last checkpoint when it is started again"
             ) from error
+
+    def holds_end(self, settings: MDSettings) -> bool:
+        """Whether the run in it has come to its end, whatever has advanced it; nothing is changed."""
+        for file in self.checkpoints.files():
+            with suppress(DamagedFileError, FileNotFoundError):
+                state = Checkpoint.from_bytes(read_sealed(file)).state
+                return state.ended_early is not None or state.step >= settings.n_steps
+        return False
 
     def take_up(
         self,

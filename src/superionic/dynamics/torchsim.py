@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from superionic.dynamics.batch_run import BatchRun
 from superionic.dynamics.progress import ProgressMeter
 from superionic.dynamics.run_folder import RunFolder
 from superionic.dynamics.segments import Segment, SegmentControl, SegmentOutcome
@@ -34,9 +35,22 @@ INTEGRATORS = {
 EQUAL = ("thermostat", "time_step_fs", "damping_fs", "rest_steps")
 
 
+@dataclass(frozen=True)
+class DeferredModel:
+    """A torch-sim model that is made when a run needs it; those that have come to their ends do not.
+
+    Attributes
+    ----------
+    make : callable
+        Makes the model, see :func:`torchsim_model`.
+    """
+
+    make: Callable[[], Any]
+
+
 def run_in_torchsim(
     runs: Sequence[RunRequest],
-    model: Any,  # noqa: ANN401 (torch-sim model)
+    model: Any,  # noqa: ANN401 (torch-sim model, or deferred)
     *,
     model_key: str | None = None,
     stop: Callable[[], bool] | None = None,
@@ -44,14 +58,15 @@ def run_in_torchsim(
 ) -> list[SegmentOutcome | Exception]:
     """Run molecular dynamics of several cells in one set of tensors.
 
-    Killed, stopped and taken up with the same runs in the same order, it gives the same bits again on a CPU.
+    Killed, stopped and taken up with the same runs in the same order, it gives the same bits again on a CPU. Runs that
+    have come to their ends are read where torch-sim is missing, too.
 
     Parameters
     ----------
     runs : sequence of RunRequest
         The runs, with equal thermostats, time steps, damping and points of rest; temperatures, seeds, lengths and cells
         may differ.
-    model : torch_sim.models.interface.ModelInterface
+    model : torch_sim.models.interface.ModelInterface or DeferredModel
         The potential, see :func:`torchsim_model`.
     model_key, stop, control
         As for :func:`superionic.dynamics.run_together`.
@@ -67,12 +82,11 @@ def run_in_torchsim(
     InputError
         If the thermostat is Berendsen, or settings that must be equal are not.
     NotConfiguredError
-        If torch-sim is missing or of a version that was not tested.
+        If there is something left to do and torch-sim is missing or of a version that was not tested.
     """
     check_settings([run.settings for run in runs])
-    require_torchsim()
-    from superionic.dynamics._torchsim_batch import BatchRun, go_on
-
+    if not all(RunFolder(run.folder).holds_end(run.settings) for run in runs):
+        require_torchsim()  # before there is a trace of them
     go_back_to_common_step(runs)
     shared = Round(stop or (lambda: False))
     own = replace(control or SegmentControl(), clock=shared.clock)
@@ -88,8 +102,17 @@ def run_in_torchsim(
                 continue
             held.callback(taken.file.close)
             places.append(Segment(home, taken, own, ProgressMeter(run.on_progress, own.progress_s, own.clock)))
-        go_on([place for place in places if isinstance(place, Segment)], model, shared)
+        _advance([place for place in places if isinstance(place, Segment) and not place.run.over], model, shared)
     return [place.outcome() if isinstance(place, Segment) else place for place in places]
+
+
+def _advance(live: Sequence[Segment], model: Any, shared: Round) -> None:  # noqa: ANN401 (torch-sim model, or deferred)
+    if not live:
+        return
+    require_torchsim()
+    from superionic.dynamics._torchsim_batch import go_on
+
+    go_on(live, model.make() if isinstance(model, DeferredModel) else model, shared)
 
 
 def torchsim_model(network: Any, head: str | None = None, device: str = "cpu", dtype: str = "float64") -> Any:  # noqa: ANN401
@@ -146,12 +169,12 @@ def require_torchsim() -> str:
     except PackageNotFoundError as error:
         raise NotConfiguredError(
             "torch-sim is not installed: pip install 'superionic[torchsim]' (Python 3.12 or later), or use "
-            "run_together, which needs no more than ASE"
+            "run_together (transport.group_engine: lockstep), which needs no more than ASE"
         ) from error
     if not found.startswith(f"{TESTED}."):
         raise NotConfiguredError(
             f"torch-sim {found} is installed, but superionic works with {TESTED} only: pip install "
-            f"'{PACKAGE}=={TESTED}.*', or use run_together"
+            f"'{PACKAGE}=={TESTED}.*', or use run_together (transport.group_engine: lockstep)"
         )
     return found
 

@@ -69,6 +69,21 @@ class CellFreedom(StrEnum):
     FULL = "full"
 
 
+class GroupEngine(StrEnum):
+    """What advances the runs of one job.
+
+    Attributes
+    ----------
+    LOCKSTEP
+        ASE moves the cells, one batch of the potential per step gives their forces.
+    TORCH_SIM
+        torch-sim moves all cells in one set of tensors, with thermostats of its own.
+    """
+
+    LOCKSTEP = "lockstep"
+    TORCH_SIM = "torch-sim"
+
+
 class TransportSettings(StageSettings):
     """Production MD and the conductivities drawn from it."""
 
@@ -96,6 +111,10 @@ class TransportSettings(StageSettings):
     runs_per_job: int = Field(
         1, ge=1, description="runs of one composition that one job advances side by side; pays for small cells and GPUs"
     )
+    group_engine: GroupEngine = Field(
+        GroupEngine.LOCKSTEP,
+        description="what advances them: lockstep, or torch-sim if installed (our choice)",
+    )
     orderings: int = Field(1, ge=1, description="orderings of lowest energy that are run, each with all replicas")
     framework_failure: FrameworkFailure = Field(
         FrameworkFailure.EXCLUDE, description="runs whose framework breaks: exclude, or cut at the onset (our choice)"
@@ -120,6 +139,22 @@ class TransportSettings(StageSettings):
         if self.cell is CellStart.NPT and npt_steps < LEAST_NPT_STEPS:
             raise ValueError(
                 f"npt_ps ({self.npt_ps:g}) is {npt_steps:.0f} steps, and {LEAST_NPT_STEPS} are the least for a mean"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _suits_the_engine(self) -> Self:
+        if self.group_engine is not GroupEngine.TORCH_SIM:
+            return self
+        if self.runs_per_job == 1:
+            raise ValueError(
+                "group_engine: torch-sim advances several runs in one job, but runs_per_job is 1: raise it, or choose "
+                "group_engine: lockstep"
+            )
+        if self.thermostat is Thermostat.BERENDSEN:
+            raise ValueError(
+                "group_engine: torch-sim has no Berendsen thermostat: set thermostat to langevin, nose-hoover or csvr, "
+                "or choose group_engine: lockstep"
             )
         return self
 

@@ -13,11 +13,12 @@ from superionic.database.jobs import stage_job
 from superionic.database.reuse import document_key, produce
 from superionic.documents import Blob
 from superionic.dynamics import MDSettings, SegmentOutcome
+from superionic.dynamics.torchsim import torchsim_model
 from superionic.errors import InsufficientDataError, TransportInputError
-from superionic.potentials.registry import load_calculator
+from superionic.potentials.registry import load_calculator, load_network
 from superionic.potentials.schemas import PotentialRef, RelaxedSetDoc, RelaxedStructure
 from superionic.settings import load_settings
-from superionic.stages import CellStart, FrameworkFailure, TransportSettings
+from superionic.stages import CellStart, FrameworkFailure, GroupEngine, TransportSettings
 from superionic.training.schemas import ModelDoc
 from superionic.transport.arrhenius_assemble import conductivity_fields, run_groups
 from superionic.transport.assemble import diffusion_document, exploded_document
@@ -144,12 +145,16 @@ class ProductionMDMaker(Maker):
             atoms=AseAtomsAdaptor.get_atoms(supercell.remove_oxidation_states()),
             settings=self._md_settings(),
             model_key=model.key,
+            engine=self.settings.group_engine,
         )
 
     def potential(self, model: ModelDoc) -> DeferredPotential:
         """The model at the precision of the MD."""
-        wanted = self._potential_ref(model)
-        return DeferredPotential(lambda: load_calculator(wanted, blob=model.model_blob, device=self.device))
+        wanted, blob, device = self._potential_ref(model), model.model_blob, self.device
+        return DeferredPotential(
+            lambda: load_calculator(wanted, blob=blob, device=device),
+            lambda: torchsim_model(load_network(wanted, blob, device), wanted.head, device, wanted.dtype),
+        )
 
     def _potential_ref(self, model: ModelDoc) -> PotentialRef:
         return model.potential.model_copy(update={"dtype": self.settings.dtype})
@@ -160,6 +165,9 @@ class ProductionMDMaker(Maker):
         md = {"supercell", "time_step_fs", "thermostat", "damping_fs", "stride_fs", "dtype"}
         own = {"temperature_K": self.temperature_K, "replica": self.replica, "seed": self.seed}
         own |= {"ordering": self.ordering} if self.ordering else {}
+        # lockstep moves a run as it moves alone, torch-sim has other integrators
+        torchsim = self.settings.group_engine is GroupEngine.TORCH_SIM
+        own |= self.settings.model_dump(include={"group_engine"} if torchsim else set())
         own |= self.settings.model_dump(include=CELL_SETTINGS[self.settings.cell])
         return own | {"time_ps": time_ps, "discard_ps": discard_ps} | self.settings.model_dump(include=md)
 
@@ -218,6 +226,7 @@ class ProductionMDMaker(Maker):
             ns_per_day=result.time_ps / PS_PER_NS / (outcome.wall_s / S_PER_DAY),
             segments=len(notes),
             together=max(note.together for note in notes),
+            engine="torch-sim" if run.engine is GroupEngine.TORCH_SIM else "ase",
             resumed_at_ps=[run.settings.time_at_ps(step) for step in outcome.resumed_at],
             trajectory_blob=Blob.from_bytes(outcome.trajectory.read_bytes(), MEDIA_TYPE),
             cell=self.settings.cell.value,

@@ -26,8 +26,10 @@ from superionic.dynamics import (
     run_segments,
     run_together,
 )
+from superionic.dynamics.run_folder import RunFolder
+from superionic.dynamics.torchsim import DeferredModel, require_torchsim, run_in_torchsim
 from superionic.settings import load_settings
-from superionic.stages import CellStart, TransportSettings
+from superionic.stages import CellStart, GroupEngine, TransportSettings
 from superionic.transport.production_folder import CostMeter, ProductionFolder
 from superionic.transport.progress import MDPhase, MDProgress
 from superionic.transport.start_cell import StartCell, expanded_cell, load_start, relaxed_cell, save_start
@@ -47,10 +49,13 @@ class DeferredPotential:
     ----------
     load : callable
         Loads the ASE calculator.
+    load_for_torchsim : callable
+        Loads the same as a model of torch-sim.
     """
 
-    def __init__(self, load: Callable[[], Any]) -> None:
+    def __init__(self, load: Callable[[], Any], load_for_torchsim: Callable[[], Any]) -> None:
         self._load = load
+        self.for_torchsim = DeferredModel(load_for_torchsim)
 
     @cached_property
     def loaded(self) -> Any:  # noqa: ANN401 (any ASE calculator)
@@ -91,6 +96,8 @@ class ProductionRun:
         What to run.
     model_key : str
         Key of the potential.
+    engine : GroupEngine
+        What advances it, in company or alone.
     """
 
     key: str
@@ -100,6 +107,7 @@ class ProductionRun:
     atoms: Atoms
     settings: MDSettings
     model_key: str
+    engine: GroupEngine = GroupEngine.LOCKSTEP
 
 
 def prepared(
@@ -113,7 +121,11 @@ def prepared(
     ------
     CalculationError
         If the cell could not be made.
+    NotConfiguredError
+        If the run has not come to its end, and what is to advance it is not installed.
     """
+    if run.engine is GroupEngine.TORCH_SIM and not RunFolder(run.folder.run).holds_end(run.settings):
+        require_torchsim()
     if settings.cell is CellStart.AS_RELAXED:
         return run, StartCell(run.atoms)
     start = load_start(run.folder.path, run.atoms)
@@ -144,6 +156,11 @@ def advance(run: ProductionRun, potential: DeferredPotential, watch: Watch) -> S
     RunPausedError
         If the job must end before the run.
     """
+    if run.engine is GroupEngine.TORCH_SIM:
+        (found,) = advance_together([run], potential, watch)
+        if isinstance(found, Exception):
+            raise found
+        return found
     outcome = run_segments(
         run.atoms,
         potential,
@@ -167,7 +184,7 @@ def advance_together(
     Parameters
     ----------
     runs : sequence of ProductionRun
-        The runs, the same in the same order whenever they are taken up again.
+        The runs, all with one engine; the same in the same order whenever they are taken up again.
     potential : DeferredPotential
         Their potential.
     watch : Watch
@@ -184,7 +201,11 @@ def advance_together(
         If the job must end before all runs have.
     """
     requests = [RunRequest(run.atoms, run.settings, run.folder.run, watch.follow(run)) for run in runs]
-    outcomes = run_together(requests, potential.loaded, model_key=runs[0].model_key, control=_control())
+    key, control = runs[0].model_key, _control()
+    if runs[0].engine is GroupEngine.TORCH_SIM:
+        outcomes = run_in_torchsim(requests, potential.for_torchsim, model_key=key, control=control)
+    else:
+        outcomes = run_together(requests, potential.loaded, model_key=key, control=control)
     for run, outcome in zip(runs, outcomes, strict=True):
         watch.conclude(run, outcome)
     if any(isinstance(outcome, SegmentOutcome) and outcome.status is RunStatus.PAUSED for outcome in outcomes):

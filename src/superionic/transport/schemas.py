@@ -30,6 +30,7 @@ class TrajectoryDoc(BaseDoc):
     ns_per_day: float | None = Field(None, description="speed of the MD, ns of this run per day of wall time")
     segments: int = Field(1, description="jobs that worked at it, killed ones included; resources add up their cost")
     together: int = Field(1, description="most runs that one of them advanced side by side")
+    engine: str = Field("ase", description="what moved the atoms: ase or torch-sim")
     resumed_at_ps: list[float] = Field(default=[], description="where it was taken up after a stop or a kill, ps")
     trajectory_blob: Blob = Field(description="HDF5 file with unwrapped positions (store: trajectories)")
 
