@@ -38,6 +38,7 @@ from superionic.stages.production import (
     TransportSettings,
     check_orderings,
 )
+from superionic.stages.queue import QueueSettings, QueueTable, StageName
 from superionic.stages.training import (
     E0Source,
     LearningRateSchedule,
@@ -68,6 +69,8 @@ __all__ = [
     "MonteCarloEnergy",
     "MonteCarloSettings",
     "OrderingSettings",
+    "QueueSettings",
+    "QueueTable",
     "RelaxSettings",
     "ReplayLabels",
     "ReplaySetName",
@@ -76,6 +79,7 @@ __all__ = [
     "ScreeningSettings",
     "SelectionMethod",
     "StabilitySettings",
+    "StageName",
     "StageSettings",
     "StrainMode",
     "Thermostat",
