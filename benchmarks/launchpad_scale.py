@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10000], help="jobs of the campaigns")
     parser.add_argument("--launches", type=int, default=60, help="labels that are run of each")
     parser.add_argument("--labels", type=int, default=2500, help="labels of the fan-in; 0 leaves it out")
-    parser.add_argument("--fireworks", action="store_true", help="also with FireWorks' own updates")
+    parser.add_argument("--fireworks", action="store_true", help="FireWorks' own updates of the workflow")
     options = parser.parse_args()
     from superionic.database.local import lease
     from superionic.database.stores import server_home
@@ -168,11 +168,9 @@ def main() -> None:
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory() as name, lease(server_home(Path(name))):
         sys.stdout.write(f"{'ms':<28}{'worker':>9} {'server':>9} {'wall':>9}   kB per job\n")
-        costs = sizes_table(Path(name), options.sizes, options.launches, own_updates=True)
+        costs = sizes_table(Path(name), options.sizes, options.launches, own_updates=not options.fireworks)
         growth = costs[-1] / costs[0]
         sys.stdout.write(f"growth {growth:.2f} (goal {GOAL_GROWTH}); {costs[-1]:.0f} ms (goal {GOAL_MS:.0f})\n")
-        if options.fireworks:
-            sizes_table(Path(name), options.sizes, options.launches, own_updates=False)
         if options.labels:
             last, join = fan_in(Path(name), options.labels)
             show(f"last of {options.labels} labels", last)
