@@ -24,6 +24,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Cost:
 class Launchpad:
     """An empty queue on a private server, and a worker in this process."""
 
-    def __init__(self, folder: Path, name: str, *, own_updates: bool) -> None:
+    def __init__(self, folder: Path, database: str, *, own_updates: bool) -> None:
         from fireworks import FWorker, LaunchPad
         from jobflow import SETTINGS
 
@@ -59,14 +60,17 @@ class Launchpad:
         from superionic.launch.queue_entries import readable_jobs, worker_environment
         from superionic.launch.worker_pad import WorkerLaunchPad
 
-        choice = resolve_database(folder, "local", database=name)
-        self.folder, self.store = folder / name, job_store(choice)
+        choice = resolve_database(folder, "local", database=database)
+        self.folder, self.store = folder / database, job_store(choice)
         self.folder.mkdir()
         ensure_indexes(self.store)
         SETTINGS.JOB_STORE = self.store  # jobflow in this process reads its configuration only once
         self.pad = launchpad(choice)
         settings = {**launchpad_settings(choice), "strm_lvl": "CRITICAL"}
-        self.worker = (WorkerLaunchPad if own_updates else LaunchPad).from_dict(settings)
+        self.worker = WorkerLaunchPad.from_dict(settings)
+        if not own_updates:
+            for name in ("_refresh_wf", "_upsert_fws"):
+                setattr(self.worker, name, partial(getattr(LaunchPad, name), self.worker))
         self.fworker = FWorker("benchmark", "", readable_jobs("key"), worker_environment())
         self.server = int(json.loads((server_home(folder) / "server.json").read_text())["pid"])
 

@@ -147,8 +147,8 @@ def test_supercells_can_be_listed_chosen_or_bounded():
 
 
 def test_queue_settings_do_not_make_another_campaign(data):
-    plain = load(data)
-    asking = load({**data, "queue": {"labelling": {"priority": 3, "adapter": {"nodes": 2}}}})
+    plain, _ = load(data)
+    asking, _ = load({**data, "queue": {"labelling": {"priority": 3, "adapter": {"nodes": 2}}}})
     assert asking.key == plain.key
     assert asking.queue["labelling"].adapter == {"nodes": 2}
     with pytest.raises(SpecError, match="queue"):
