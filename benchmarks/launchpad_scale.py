@@ -15,7 +15,6 @@ the others stay READY. Processor time of worker and server is what counts; wall 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import sys
@@ -55,6 +54,7 @@ class Launchpad:
         from jobflow import SETTINGS
 
         from superionic.database.indexes import ensure_indexes
+        from superionic.database.local import find_server
         from superionic.database.stores import job_store, resolve_database, server_home
         from superionic.launch.launchpad import launchpad, launchpad_settings
         from superionic.launch.queue_entries import readable_jobs, worker_environment
@@ -72,7 +72,9 @@ class Launchpad:
             for name in ("_refresh_wf", "_upsert_fws"):
                 setattr(self.worker, name, partial(getattr(LaunchPad, name), self.worker))
         self.fworker = FWorker("benchmark", "", readable_jobs("key"), worker_environment())
-        self.server = int(json.loads((server_home(folder) / "server.json").read_text())["pid"])
+        server = find_server(server_home(folder.resolve()))
+        assert server is not None, "the benchmark holds its lease"
+        self.server = server.pid
 
     def submit(self, compositions: int, labels: int) -> int:
         """Put a campaign on the queue; the number of its jobs."""

@@ -97,7 +97,8 @@ class PropertyCurveMaker(Maker):
             plain, diagrams, conductivities
         )
         mark(gather, Stage.TRANSPORT, Category.CPU, self.spec_key)
-        pass_queue_on(Flow([*flows, gather]))
+        for part in (*flows, gather):
+            pass_queue_on(part)
         return replace_by(flows, gather)
 
     def _production(
