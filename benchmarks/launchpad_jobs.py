@@ -50,7 +50,8 @@ def step(name: str, *inputs: Any) -> dict[str, Any]:  # noqa: ANN401 (references
 
 def crystal(seed: int) -> Structure:
     """Distorted LiCl with 64 atoms."""
-    cell = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.14), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    corners = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    cell = Structure(Lattice.cubic(5.14), ["Li"] * 4 + ["Cl"] * 4, corners + [[x + 0.5, y, z] for x, y, z in corners])
     cell.make_supercell([2] * 3)
     steps = np.random.default_rng(seed).normal(0, 0.01, (len(cell), 3))
     return Structure(cell.lattice, cell.species, cell.frac_coords + steps)
