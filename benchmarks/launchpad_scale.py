@@ -5,11 +5,12 @@
 One campaign of each size is put on an empty launchpad as one workflow, in the state after its fan-outs: labels that
 join per composition, data set, training, MD, analyses, hull (launchpad_jobs.py). The teacher returns at once. Of the
 labels, which are nearly all jobs, `--launches` are run with superionic's worker after one that pays for the imports;
-the others stay READY. Processor time of worker and server is what counts; wall time depends on what else runs.
-`--fireworks` runs the same jobs with FireWorks' own updates of the workflow. The fan-in is one composition of
-`--labels` labels, whose documents are copies of one that was made; its last label and its join are run. Goals: below
-150 ms of the worker's processor time per launch at 10,000 jobs, growth below 1.5 times from 100 jobs, a fan-in of
-2,500 labels within 10 s. (`-P` keeps this folder out of the path: its coverage.py would hide the package of that name.)
+the others stay READY. A fan-out is the update that replaces a job by the labels of a composition. The fan-in is one
+composition of `--labels` labels, whose documents are copies of one that was made; its last label and its join are run.
+`--fireworks` does all this with FireWorks' own updates of the workflow. Processor time of worker and server is what
+counts; wall time depends on what else runs. Goals: below 150 ms of the worker's processor time per launch at 10,000
+jobs, growth below 1.5 times from 100 jobs, a fan-in of 2,500 labels within 10 s. (`-P` keeps this folder out of the
+path: its coverage.py would hide the package of that name.)
 """
 
 from __future__ import annotations
@@ -107,6 +108,18 @@ class Launchpad:
         after = time.process_time(), cpu_s(self.server), time.monotonic()
         return Cost(*(end - start for start, end in zip(before, after, strict=True)))
 
+    def fan_out(self, labels: int) -> Cost:
+        """Cost of the update in which a job is replaced by new ones; making these is not counted."""
+        import launchpad_jobs
+        from fireworks import FWAction
+        from jobflow import Flow
+        from jobflow.managers.fireworks import flow_to_workflow
+
+        jobs, joined = launchpad_jobs.labels(0, [("run 0", 0)] * labels, "key")
+        action = FWAction(detours=[flow_to_workflow(Flow([*jobs, joined]))])
+        _, launch_id = self.worker.checkout_fw(self.fworker, str(self.folder))
+        return self.cost(self.worker.complete_launch, launch_id, action)
+
     def kilobytes_per_job(self, jobs: int) -> float:
         """Size of the queue's documents per job, kB, before compression."""
         sizes = [self.pad.db.command("collStats", name)["size"] for name in ("fireworks", "workflows", "launches")]
@@ -195,6 +208,7 @@ def sizes_table(folder: Path, sizes: list[int], launches: int, *, own_updates: b
         )
         if own_updates:
             show(f"status, {jobs} jobs", queue.cost(campaign_status, queue.pad, "key"))
+        show(f"fan-out of {LABELS_PER_COMPOSITION}, {jobs} jobs", queue.fan_out(LABELS_PER_COMPOSITION))
         found.append(cost.worker_s * 1000)
     return found
 
