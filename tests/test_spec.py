@@ -144,3 +144,12 @@ def test_supercells_can_be_listed_chosen_or_bounded():
         settings = OrderingSettings(supercells=given)
         assert settings.model_dump(mode="json")["supercells"] == given
         assert OrderingSettings.from_dict(settings.as_dict()) == settings
+
+
+def test_queue_settings_do_not_make_another_campaign(data):
+    plain, _ = load(data)
+    asking, _ = load({**data, "queue": {"labelling": {"priority": 3, "adapter": {"nodes": 2}}}})
+    assert asking.key == plain.key
+    assert asking.queue["labelling"].adapter == {"nodes": 2}
+    with pytest.raises(SpecError, match="queue"):
+        load({**data, "queue": {"labeling": {}}})

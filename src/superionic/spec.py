@@ -1,8 +1,4 @@
-"""The campaign specification: one YAML file that drives every stage.
-
-:class:`ElectrolyteSpec` holds the host crystal, the species that share its sublattices as linear
-expressions of composition axes, the grid, and one block of settings per stage.
-"""
+"""One YAML file that drives a campaign: host, species as linear expressions of axes, grid, settings per stage."""
 
 from __future__ import annotations
 
@@ -27,6 +23,7 @@ from superionic.stages import (
     LabellingSettings,
     MonteCarloSettings,
     OrderingSettings,
+    QueueTable,
     SamplingSettings,
     ScreeningSettings,
     StabilitySettings,
@@ -158,6 +155,7 @@ class ElectrolyteSpec(_Model):
     montecarlo: MonteCarloSettings | None = Field(
         None, description="Monte Carlo of orderings in large cells with the tuned model; none without this block"
     )
+    queue: QueueTable = Field(default={}, description="priority and batch-queue fields per stage; not part of the key")
     _source: str = PrivateAttr("spec")
 
     @classmethod
@@ -257,7 +255,7 @@ class ElectrolyteSpec(_Model):
     @cached_property
     def key(self) -> str:
         """Content key of everything that shapes results; comments and file names do not."""
-        content = self.model_dump(mode="json", exclude={"host": {"cif"}})
+        content = self.model_dump(mode="json", exclude={"host": {"cif"}, "queue": True})
         if self.montecarlo is None:  # a campaign without it keeps the key that it had before there was one
             del content["montecarlo"]
         if not self.active.rounds:

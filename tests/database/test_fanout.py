@@ -1,10 +1,10 @@
 """Documents that jobs are given by key."""
 
 import pytest
-from jobflow import JobStore, run_locally
+from jobflow import CURRENT_JOB, Flow, JobStore, OutputReference, run_locally
 from maggma.stores import MemoryStore
 
-from superionic.database.fanout import fetch_kin, key_if_stored
+from superionic.database.fanout import fetch_and_keep, fetch_kin, fetch_outputs, key_if_stored
 from superionic.database.jobs import stage_job
 from superionic.documents import BaseDoc
 from superionic.errors import DatabaseError
@@ -36,6 +36,21 @@ def names(docs):
     return [key_if_stored(doc) for doc in docs]
 
 
+@stage_job(resolve=False, on_missing_none=True)
+def sides(shapes):
+    return [None if doc is None else doc.side for doc in fetch_outputs(shapes, SquareDoc)]
+
+
+@stage_job()
+def kept(keys):
+    store = CURRENT_JOB.store
+    asked, ask = [], store.query_one
+    store.query_one = lambda *args, **options: asked.append(1) or ask(*args, **options)
+    found = [fetch_and_keep(key, SquareDoc).side for key in keys]
+    del store.query_one
+    return [found, len(asked)]
+
+
 @pytest.fixture
 def run():
     store = JobStore(MemoryStore())
@@ -63,3 +78,19 @@ def test_a_document_of_another_family_is_refused(run):
 def test_only_what_the_store_has_is_passed_on_by_key(run):
     unknown = ShapeDoc(key="unknown", corners=5)
     assert run(names([SQUARE, unknown])) == ["square", unknown]
+
+
+def test_outputs_of_many_jobs_come_in_order_by_one_query():
+    store = JobStore(MemoryStore())
+    squares = [keep(SquareDoc(key=f"s{side}", corners=4, side=side)) for side in (3.0, 1.0, 2.0)]
+    other = keep(ShapeDoc(key="triangle", corners=3))
+    nothing = OutputReference("no such job")
+    job = sides([*(square.output for square in squares), other.output, nothing, None, SQUARE])
+    flow = Flow([*squares, other, job])
+    answers = run_locally(flow, store=store, allow_external_references=True)
+    assert answers[job.uuid][1].output == [3.0, 1.0, 2.0, None, None, None, 2.0]
+
+
+def test_documents_that_are_kept_are_fetched_once(run):
+    run(keep(SquareDoc(key="other", corners=4, side=3.0)))
+    assert run(kept(["square", "other", "square", "square", "other"])) == [[2.0, 3.0, 2.0, 2.0, 3.0], 2]

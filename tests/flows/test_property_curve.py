@@ -12,6 +12,7 @@ from superionic.documents import Blob
 from superionic.flows import CampaignMaker
 from superionic.flows.property_curve import PropertyCurveMaker
 from superionic.flows.property_schemas import PropertyCurveDoc
+from superionic.flows.stages import Category, Stage, mark_alone
 from superionic.ordering.composition import grid_cells
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure, ScreeningDoc
 from superionic.spec import ElectrolyteSpec
@@ -181,6 +182,7 @@ def test_every_model_of_the_first_seed_predicts_and_a_melting_crystal_shows(spec
             {"uuid": f"u{number}", "index": 1, "output": output, "completed_at": "2030"}, key="uuid"
         )
     job = PropertyCurveMaker.of(spec).make(curve(spec), [*screenings(spec)[:-1], None], [])
+    mark_alone(job, Stage.TRANSPORT, Category.CPU, spec.key)
     run_locally(Flow([job]), store=store, ensure_success=True)
     output = store.get_output(job.uuid)
     doc = PropertyCurveDoc(**{name: value for name, value in output.items() if name[0] != "@"})
@@ -192,6 +194,8 @@ def test_every_model_of_the_first_seed_predicts_and_a_melting_crystal_shows(spec
     assert {verdict for item in small.conductivities for verdict in item.run_verdicts} == {"framework_unstable"}
     assert all(item.activation_energy_eV is None for item in small.conductivities)
     assert [item.activation_energy_eV for item in large.conductivities] == pytest.approx([0.3, 0.3], abs=1e-3)
+    for name, stage in (("PhaseDiagramDoc", "stability"), ("TrajectoryDoc", "transport")):
+        assert store.docs_store.distinct("metadata.stage", {"output.@class": name}) == [stage]
     # the results stay apart from those of the campaign
     kept = store.docs_store.distinct(
         "output.spec_key", {"output.@class": {"$in": ["TrajectoryDoc", "PhaseDiagramDoc"]}}
@@ -204,4 +208,6 @@ def test_campaign_has_a_property_curve_only_if_it_is_asked_for(spec):
         return [job.name for job, _ in CampaignMaker().make(found).iterflow()]
 
     assert names(spec).count("property curve") == 1
+    job = next(job for job, _ in CampaignMaker().make(spec).iterflow() if job.name == "property curve")
+    assert not job.config.pass_manager_config, "its MD would go to workers without a GPU"
     assert "property curve" not in names(ElectrolyteSpec.from_file(QUICKSTART))

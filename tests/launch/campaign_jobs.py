@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from fireworks import FiretaskBase, explicit_serialize
 from jobflow import Flow, JobConfig, OnMissing, Response, job
 
 
@@ -79,3 +80,11 @@ def stubborn(folder, seconds):
         time.sleep(seconds)
     except KeyboardInterrupt:
         time.sleep(seconds)
+
+
+@explicit_serialize
+class Nothing(FiretaskBase):
+    """Task of plain FireWorks."""
+
+    def run_task(self, _fw_spec):
+        return None

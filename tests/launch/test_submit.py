@@ -11,7 +11,7 @@ from superionic.database.processes import current_process
 from superionic.errors import DatabaseError, InputError
 from superionic.launch import submit
 from superionic.launch.launchpad import initialise, launchpad
-from superionic.launch.submit import CAMPAIGNS, find_campaign, list_campaigns, submit_flow
+from superionic.launch.submit import CAMPAIGNS, find_campaign, is_submitted, list_campaigns, submit_flow
 
 pytestmark = pytest.mark.integration
 
@@ -48,6 +48,25 @@ def test_submitting_again_adds_nothing(pad):
     ids = submit_flow(_flow(), pad, "key", "name")
     assert submit_flow(_flow(5), pad, "key", "name") == ids
     assert pad.workflows.count_documents({}) == 1
+
+
+def test_a_campaign_is_added_once_more_on_request(pad):
+    first = submit_flow(_flow(), pad, "key", "name")
+    assert is_submitted(pad, "key")
+    ids = submit_flow(_flow(3), pad, "key", "name", again=True)
+    assert len(ids) == 5
+    assert set(first) < set(ids)
+    assert pad.workflows.count_documents({"metadata.campaign": "key"}) == 2
+    assert submit_flow(_flow(), pad, "key", "name") == ids, "without a request, nothing is added"
+
+
+def test_a_request_that_fails_leaves_the_campaign_submitted(pad, monkeypatch):
+    ids = submit_flow(_flow(), pad, "key", "name")
+    monkeypatch.setattr(submit, "flow_to_workflow", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        submit_flow(_flow(), pad, "key", "name", again=True)
+    assert submit_flow(_flow(), pad, "key", "name") == ids
+    assert find_campaign(pad, "key") is not None
 
 
 def test_simultaneous_submitters_add_one_workflow(database, pad, importable):

@@ -8,6 +8,7 @@ from pymongo.errors import AutoReconnect
 
 from superionic.database import outages
 from superionic.database.processes import current_process
+from superionic.launch import safe_pad
 from superionic.launch.queue_entries import CODE, RESERVED_BY, readable_jobs, worker_environment
 from superionic.launch.submit import submit_flow
 from superionic.launch.worker_pad import WorkerLaunchPad
@@ -45,9 +46,13 @@ def away_once(monkeypatch, target, name):
     return calls
 
 
-@pytest.mark.parametrize("name", ["find_one_and_replace", "find_one_and_update", "update_one"])
-def test_an_outage_while_a_result_is_reported_costs_nothing(queue, pad, monkeypatch, name):
+@pytest.mark.parametrize(
+    ("name", "in_place"), [("find_one_and_replace", False), ("find_one_and_update", True), ("update_one", True)]
+)
+def test_an_outage_while_a_result_is_reported_costs_nothing(queue, pad, monkeypatch, name, in_place):
     _, launch_id = take(queue)
+    if not in_place:
+        monkeypatch.setattr(safe_pad, "refresh_in_place", lambda *_: False)
     calls = away_once(monkeypatch, queue.workflows, name)
     queue.complete_launch(launch_id, FWAction())
     assert len(calls) >= 2

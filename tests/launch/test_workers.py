@@ -31,7 +31,7 @@ from superionic.launch.launchpad import launchpad
 from superionic.launch.queue_entries import worker_environment
 from superionic.launch.reconcile import repair
 from superionic.launch.submit import submit_flow
-from superionic.launch.worker import _run_next
+from superionic.launch.worker import run_next
 from superionic.launch.worker_pad import WorkerLaunchPad
 from superionic.launch.workers import Pace, run_workers, worker_command
 
@@ -258,7 +258,7 @@ def test_a_worker_takes_only_its_campaign_and_categories(database, pad, tmp_path
     queue.interrupts = Interrupts()
     here = Path.cwd()
     try:
-        ran = [_run_next(queue, worker, tmp_path) for _ in range(2)]
+        ran = [run_next(queue, worker, tmp_path) for _ in range(2)]
     finally:
         os.chdir(here)
     assert ran == [True, False]

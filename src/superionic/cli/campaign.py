@@ -84,25 +84,33 @@ def submit(
     changes: Annotated[
         list[str] | None, typer.Option("--with", help="INCAR tags for --retry, e.g. 'ALGO=Normal NELM=200'")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="add the campaign once more if it is there; results that exist are reused")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Put a campaign on the launchpad and leave it to workers, or put its refused labels there again.
+    """Put a campaign on the launchpad, once, and leave it to workers, or put its refused labels there again.
 
     Example: superionic submit workflows/liybc.yaml --retry failed --with "ALGO=Normal"
     """
     from superionic.cli.retry import retry_campaign
     from superionic.launch.campaigns import submit_campaign
+    from superionic.launch.launchpad import launchpad
+    from superionic.launch.submit import is_submitted
 
     loaded = read_spec(spec, labels)
     if retry is not None or changes:
         retry_campaign(loaded, project, retry or "failed", changes or [], json)
         return
     with open_project(project) as (choice, settings):
-        fw_ids = submit_campaign(choice, loaded, settings.device, runs_here=False)
+        known = is_submitted(launchpad(choice), loaded.key)
+        fw_ids = submit_campaign(choice, loaded, settings.device, runs_here=False, again=again)
     if json:
-        emit_json({"campaign": loaded.key, "name": loaded.name, "fw_ids": fw_ids})
-    else:
-        say(f"campaign {loaded.key}: {len(fw_ids)} jobs are on the launchpad; run them with `superionic worker`")
+        emit_json({"campaign": loaded.key, "name": loaded.name, "fw_ids": fw_ids, "was_there": known})
+        return
+    say(f"campaign {loaded.key}: {len(fw_ids)} jobs are on the launchpad; run them with `superionic worker`")
+    if known and not again:
+        say("it was there before and is not added twice; --again would add it once more")
 
 
 def worker(

@@ -8,9 +8,9 @@ new flow. A content key has neither problem.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from jobflow import CURRENT_JOB, Flow, Job, Response
+from jobflow import CURRENT_JOB, Flow, Job, OutputReference, Response
 from monty.json import MontyDecoder
 
 from superionic.database.reuse import is_finished, store_of_job
@@ -44,6 +44,60 @@ def fetch(document: DocT | str, schema: type[DocT]) -> DocT:
             "another version of superionic; run the stage that makes it again"
         )
     return found
+
+
+_kept: dict[tuple[str, str], tuple[Any, Any]] = {}
+_MOST_KEPT: Final = 2
+
+
+def fetch_and_keep(document: DocT | str, schema: type[DocT]) -> DocT:
+    """As :func:`fetch`, keeping the last two documents in memory for the next jobs of this process.
+
+    For documents that many jobs read one after the other. A content key never stands for other content, so what is
+    kept cannot be out of date; do not change it in place.
+    """
+    if not isinstance(document, str):
+        return document
+    store, place = store_of_job(), (schema.__name__, document)
+    owner, found = _kept.pop(place, (None, None))
+    if found is None or owner is not store:
+        owner, found = store, fetch(document, schema)
+    _kept[place] = (owner, found)  # at the end: it was used last
+    while len(_kept) > _MOST_KEPT:
+        del _kept[next(iter(_kept))]
+    return found  # type: ignore[no-any-return]
+
+
+def fetch_outputs(items: Sequence[DocT | OutputReference | None], schema: type[DocT]) -> list[DocT | None]:
+    """Newest output of each job, by one query; jobflow would ask three times for each.
+
+    For a job with ``resolve=False`` in :func:`superionic.database.jobs.stage_job`. Fields in additional stores are
+    not loaded: they come as jobflow's placeholder.
+
+    Parameters
+    ----------
+    items : sequence of OutputReference, BaseDoc or None
+        References to whole outputs; anything else is returned as it is.
+    schema : type
+        Class of the documents.
+
+    Returns
+    -------
+    list of BaseDoc or None
+        None where a job has no output of this class.
+    """
+    wanted = [item.uuid for item in items if isinstance(item, OutputReference)]
+    store = store_of_job()
+    newest: dict[str, tuple[int, Any]] = {}
+    if wanted and store is not None:
+        for row in store.docs_store.query({"uuid": {"$in": wanted}}, properties=["uuid", "index", "output"]):
+            if row["index"] > newest.get(row["uuid"], (0, None))[0]:
+                newest[row["uuid"]] = row["index"], row["output"]
+    decode = MontyDecoder().process_decoded
+    found = [
+        decode(newest.get(item.uuid, (0, None))[1]) if isinstance(item, OutputReference) else item for item in items
+    ]
+    return [item if isinstance(item, schema) else None for item in found]
 
 
 def fetch_kin(document: DocT | str, base: type[DocT]) -> DocT:

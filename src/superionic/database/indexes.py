@@ -3,17 +3,20 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from superionic.database.live import MD_RUNS, TRAININGS
 from superionic.errors import DatabaseError
 
 if TYPE_CHECKING:
     from jobflow import JobStore
     from pymongo.collection import Collection
+    from pymongo.database import Database
 
 OUTPUT_INDEXES: tuple[tuple[str, ...], ...] = (
     ("uuid", "index"),
     ("name",),
     ("completed_at",),
     ("metadata.campaign", "metadata.stage"),
+    ("metadata.campaign", "output.@class", "output.accepted"),
 )
 """Indexes of the job outputs; the first serves look-ups by uuid alone as well."""
 
@@ -77,6 +80,12 @@ def ensure_indexes(store: "JobStore") -> list[str]:
         if files is not None:
             _create(files, [("metadata.blob_uuid",)])
     return names
+
+
+def ensure_progress_indexes(database: "Database[dict[str, Any]]") -> None:
+    """Create the indexes of the collections that tell how far long jobs are."""
+    for name in (TRAININGS, MD_RUNS):
+        _create(database[name], [("spec_key", "phase")])
 
 
 def ensure_result_indexes(collection: "Collection[Any]", key: str = "key", extra: Sequence[str] = ()) -> list[str]:

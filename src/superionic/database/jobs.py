@@ -12,7 +12,7 @@ from superionic.database.reuse import store_of_job
 from superionic.database.saved_outputs import keep_output_of_job
 
 
-def stage_job(*, on_missing_none: bool = False, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 (passed on to jobflow)
+def stage_job(*, on_missing_none: bool = False, resolve: bool = True, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 (passed on to jobflow)
     """Decorate the ``make`` of a Maker.
 
     The running job sees its store, so that a finished document can be reused. Its output is written to its folder
@@ -22,6 +22,9 @@ def stage_job(*, on_missing_none: bool = False, **options: Any) -> Callable[...,
     ----------
     on_missing_none : bool
         Loss-tolerant fan-in: a failed parent arrives as None instead of blocking the job.
+    resolve : bool
+        Whether jobflow replaces references by outputs. Without it the method gets the references, and asks for all
+        of them at once (:func:`superionic.database.fanout.fetch_outputs`); the order of the jobs is the same.
     **options
         Passed on to :func:`jobflow.job`, e.g. ``data=["frames"]`` to send a field to the additional
         store ``data``.
@@ -41,7 +44,7 @@ def stage_job(*, on_missing_none: bool = False, **options: Any) -> Callable[...,
         # jobflow 0.4.0 wraps the references of the first store again when it fills the second
         raise ValueError(f"a job can send fields to one additional store only, not to {', '.join(stores)}")
     missing = OnMissing.NONE if on_missing_none else OnMissing.ERROR
-    config = JobConfig(expose_store=True, on_missing_references=missing)
+    config = JobConfig(expose_store=True, on_missing_references=missing, resolve_references=resolve)
 
     def decorate(method: Callable[..., Any]) -> Any:  # noqa: ANN401 (jobflow's decorator is untyped)
         @wraps(method)

@@ -13,7 +13,7 @@ from superionic.flows.isolated_atoms import isolated_atoms
 from superionic.flows.montecarlo import campaign_branch, montecarlo_cells
 from superionic.flows.production import ProductionFlowMaker, conductivity_outputs
 from superionic.flows.property_curve import PropertyCurveMaker
-from superionic.flows.stages import Category, Stage, mark
+from superionic.flows.stages import Category, Stage, mark, mark_alone
 from superionic.flows.training import LearningCurveFlowMaker, TrainingJobs
 from superionic.ordering.composition import grid_cells
 from superionic.provenance import derived_seed
@@ -94,4 +94,4 @@ class CampaignMaker(Maker):
         results = [production.output, *conductivity_outputs(production)]
         screenings = [part.screening.output for part in parts]
         job = PropertyCurveMaker.of(spec, self.device).make(trained.curve.output, screenings, results)
-        return [mark(job, Stage.TRANSPORT, Category.CPU, spec.key)]
+        return [mark_alone(job, Stage.TRANSPORT, Category.CPU, spec.key)]  # it creates jobs of two stages

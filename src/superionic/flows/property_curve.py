@@ -17,7 +17,7 @@ from superionic.documents import BaseDoc
 from superionic.errors import InsufficientDataError
 from superionic.flows.production import ProductionFlowMaker, transport_points
 from superionic.flows.property_schemas import PropertyConductivity, PropertyCurveDoc, PropertyPhase, PropertyPoint
-from superionic.flows.stages import Category, Stage, mark
+from superionic.flows.stages import Category, Stage, mark, pass_queue_on
 from superionic.ordering.composition import grid_cell, grid_cells
 from superionic.potentials.schemas import ScreeningDoc
 from superionic.spec import ElectrolyteSpec
@@ -96,6 +96,9 @@ class PropertyCurveMaker(Maker):
         gather = PropertyCurveMaker(f"{self.name} collect", self.spec, self.spec_key, self.device).collect(
             plain, diagrams, conductivities
         )
+        mark(gather, Stage.TRANSPORT, Category.CPU, self.spec_key)
+        for part in (*flows, gather):
+            pass_queue_on(part)
         return replace_by(flows, gather)
 
     def _production(

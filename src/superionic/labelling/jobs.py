@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jobflow import Maker, Response
+from jobflow import Maker, OutputReference, Response
 from pymatgen.core import Structure
 
-from superionic.database.fanout import replace_by
+from superionic.database.fanout import fetch_outputs, replace_by
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import BaseDoc, CompositionInfo
@@ -163,10 +163,10 @@ class LabelSetMaker(Maker):
         ]
         return jobs, self._joined(jobs, items, maker, spec_key, None)
 
-    @stage_job(on_missing_none=True, data=["labels"], output_schema=LabelSetDoc)
+    @stage_job(on_missing_none=True, resolve=False, data=["labels"], output_schema=LabelSetDoc)
     def collect(
         self,
-        labels: list[LabelDoc | None],
+        labels: list[LabelDoc | OutputReference | None],
         items: list[str],
         level_of_theory: str,
         spec_key: str,
@@ -176,8 +176,8 @@ class LabelSetMaker(Maker):
 
         Parameters
         ----------
-        labels : list of LabelDoc or None
-            One per structure; None where the job failed.
+        labels : list of LabelDoc, OutputReference or None
+            One per structure; None, or a reference to nothing, where the job failed.
         items : list of str
             What each of them is, for the ledger.
         level_of_theory : str
@@ -194,8 +194,9 @@ class LabelSetMaker(Maker):
         InputError
             If the accepted labels are of several methods.
         """
-        accepted = [_light(label) for label in labels if label is not None and label.accepted]
-        refused = _ledger(labels, items)
+        found = fetch_outputs(labels, LabelDoc)
+        accepted = [_light(label) for label in found if label is not None and label.accepted]
+        refused = _ledger(found, items)
         self._require_enough(len(accepted), refused, composition)
         level = common("level of theory", [label.level_of_theory for label in accepted])
         return produce(

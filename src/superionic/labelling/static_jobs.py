@@ -9,7 +9,7 @@ from typing import Any
 from jobflow import Maker
 from pymatgen.core import Structure
 
-from superionic.database.fanout import fetch, fetch_named
+from superionic.database.fanout import fetch_and_keep, fetch_named
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import BaseDoc, CompositionInfo
@@ -96,9 +96,9 @@ class StaticMaker(Maker):
     @stage_job(data=["task_document"], output_schema=LabelDoc)
     def make_frame(self, run: SamplingDoc | str, frame: int) -> LabelDoc:
         """Label one frame of a sampling run, given by the run's document or its key."""
-        document = fetch(run, SamplingDoc)
+        document = fetch_and_keep(run, SamplingDoc)
         where = document.spec_key, document.composition
-        return self._label(document.frames[frame], document, document.parent_id, frame, *where)
+        return self._label(document.frames[frame].copy(), document, document.parent_id, frame, *where)
 
     @stage_job(data=["task_document"], output_schema=LabelDoc)
     def make_relaxed(self, schema_name: str, key: str, index: int) -> LabelDoc:

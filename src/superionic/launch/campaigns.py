@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from superionic.database.indexes import ensure_indexes
+from superionic.database.indexes import ensure_indexes, ensure_progress_indexes
 from superionic.database.stores import DatabaseChoice, job_store, mongo_database
 from superionic.errors import DatabaseError, InputError
 from superionic.flows import CampaignMaker
+from superionic.flows.stages import set_queue
 from superionic.labelling.jobs import ENGINES
 from superionic.launch.launchpad import launchpad
 from superionic.launch.submit import CampaignRecord, find_campaign, list_campaigns, submit_flow
@@ -18,7 +19,12 @@ SPECS = "specs"
 
 
 def submit_campaign(
-    choice: DatabaseChoice, spec: ElectrolyteSpec, device: str = "cpu", *, runs_here: bool = True
+    choice: DatabaseChoice,
+    spec: ElectrolyteSpec,
+    device: str = "cpu",
+    *,
+    runs_here: bool = True,
+    again: bool = False,
 ) -> list[int]:
     """Put a campaign on the queue unless it is there; the FireWorks ids of its jobs.
 
@@ -32,6 +38,8 @@ def submit_campaign(
         Torch device of its jobs.
     runs_here : bool
         Whether its labels are made on this machine, which then must have the program.
+    again : bool
+        Whether to put it there once more if it is there; its jobs find the results that exist.
 
     Raises
     ------
@@ -49,11 +57,14 @@ def submit_campaign(
     if runs_here:
         engine.require()
     flow = CampaignMaker(device=device).make(spec)
+    if spec.queue:
+        set_queue(flow, {stage: wanted.model_dump(mode="json") for stage, wanted in spec.queue.items()})
     ensure_indexes(job_store(choice))
+    ensure_progress_indexes(mongo_database(choice))
     mongo_database(choice)[SPECS].replace_one(
         {"_id": spec.key}, {"name": spec.name, "spec": spec.model_dump(mode="json")}, upsert=True
     )
-    return submit_flow(flow, launchpad(choice), spec.key, spec.name)
+    return submit_flow(flow, launchpad(choice), spec.key, spec.name, again=again)
 
 
 def find_record(choice: DatabaseChoice, campaign: str | None) -> CampaignRecord:

@@ -7,6 +7,7 @@ from typing import Any
 import pymongo
 from fireworks import FWAction, LaunchPad
 from monty.serialization import loadfn
+from pymongo import IndexModel
 from pymongo.errors import PyMongoError
 
 import superionic
@@ -75,6 +76,19 @@ def launchpad(choice: DatabaseChoice) -> LaunchPad:
     return pad
 
 
+JOB_INDEXES = (
+    [("spec.campaign", pymongo.ASCENDING)],
+    [("spec.campaign", pymongo.ASCENDING), ("state", pymongo.ASCENDING)],
+    [
+        ("state", pymongo.ASCENDING),
+        ("spec._category", pymongo.ASCENDING),
+        ("spec._priority", pymongo.DESCENDING),
+        ("created_on", pymongo.ASCENDING),
+    ],
+)
+"""Indexes of the jobs besides FireWorks' own: what a campaign has left to do, and the next job of a category."""
+
+
 def initialise(pad: LaunchPad) -> None:
     """Give a new queue its counters and indexes; several processes may do it at once.
 
@@ -83,10 +97,11 @@ def initialise(pad: LaunchPad) -> None:
     if pad.fw_id_assigner.find_one({}) is None:
         first = {"next_fw_id": 1, "next_launch_id": 1}
         pad.fw_id_assigner.update_one({"_id": -1}, {"$setOnInsert": first}, upsert=True)
-    if "spec.campaign_1" not in pad.fireworks.index_information():
+    if "locked_1" not in pad.workflows.index_information():
         pad.tuneup()
-        pad.fireworks.create_index("spec.campaign")
+        pad.fireworks.create_indexes([IndexModel(fields) for fields in JOB_INDEXES])
         pad.workflows.create_index("metadata.campaign")
+        pad.workflows.create_index("locked", sparse=True)  # the last one tells that all are there
 
 
 def campaign_is_finished(pad: LaunchPad, campaign: str | None) -> bool:

@@ -51,7 +51,7 @@ class CampaignRecord:
     submitted_at: datetime | None
 
 
-def _claim(pad: LaunchPad, campaign: str, name: str) -> dict[str, Any] | None:
+def _claim(pad: LaunchPad, campaign: str, name: str, again: bool) -> dict[str, Any] | None:
     """Become the one who submits; the claim as stored, or None if the campaign is on the queue."""
     claim = {
         "_id": campaign,
@@ -71,7 +71,7 @@ def _claim(pad: LaunchPad, campaign: str, name: str) -> dict[str, Any] | None:
             return claim
         if other is None:  # withdrawn between the two calls
             continue
-        if other["state"] == _SUBMITTED and _fw_ids(pad, campaign):
+        if other["state"] == _SUBMITTED and _fw_ids(pad, campaign) and not again:
             return None
         # exactly this stale claim is replaced, so that only one of several takers succeeds
         if _is_stale(other) and claims.find_one_and_replace(other, claim, return_document=ReturnDocument.AFTER):
@@ -92,6 +92,19 @@ def _is_stale(claim: dict[str, Any]) -> bool:
     return running is False or (running is None and age_s(claim.get("claimed_at")) > CLAIM_EXPIRY_S)
 
 
+def _withdraw(pad: LaunchPad, claim: dict[str, Any]) -> None:
+    """Undo a claim after a failure; a campaign that was there before stays submitted."""
+    if _fw_ids(pad, claim["_id"]):
+        pad.db[CAMPAIGNS].update_one(claim, {"$set": {"state": _SUBMITTED}})
+    else:
+        pad.db[CAMPAIGNS].delete_one(claim)
+
+
+def is_submitted(launchpad: LaunchPad, campaign: str) -> bool:
+    """Whether a campaign with this key is on the queue."""
+    return bool(_fw_ids(launchpad, campaign))
+
+
 def _fw_ids(pad: LaunchPad, campaign: str) -> list[int]:
     workflows = pad.workflows.find({"metadata.campaign": campaign}, {"nodes": 1})
     return sorted(node for workflow in workflows for node in workflow["nodes"])
@@ -102,7 +115,7 @@ def _remove_leftovers(pad: LaunchPad, campaign: str) -> None:
     pad.fireworks.delete_many({"spec.campaign": campaign, "launches": []})
 
 
-def submit_flow(flow: Flow | Job, launchpad: LaunchPad, campaign: str, name: str) -> list[int]:
+def submit_flow(flow: Flow | Job, launchpad: LaunchPad, campaign: str, name: str, *, again: bool = False) -> list[int]:
     """Put the flow of a campaign on the queue unless it is there.
 
     Any number of processes may submit the same campaign at once: one workflow results. The claim
@@ -112,13 +125,14 @@ def submit_flow(flow: Flow | Job, launchpad: LaunchPad, campaign: str, name: str
     ----------
     flow : Flow or Job
         The campaign. Every job, including those made at run time, gets the metadata ``campaign``.
-        Keep a flow below about 500 jobs: FireWorks rewrites the whole workflow after each one.
     launchpad : LaunchPad
         The queue.
     campaign : str
         Content key of the campaign.
     name : str
         Name for people.
+    again : bool
+        Whether to add another workflow if the campaign is there.
 
     Returns
     -------
@@ -130,13 +144,15 @@ def submit_flow(flow: Flow | Job, launchpad: LaunchPad, campaign: str, name: str
     DatabaseError
         If another process is submitting it and does not finish.
     """
-    claim = _claim(launchpad, campaign, name)
+    claim = _claim(launchpad, campaign, name, again)
     if claim is None:
         return _fw_ids(launchpad, campaign)
     claims = launchpad.db[CAMPAIGNS]
     try:
-        if not _fw_ids(launchpad, campaign):
+        present = _fw_ids(launchpad, campaign)
+        if not present:
             _remove_leftovers(launchpad, campaign)
+        if again or not present:
             flow.update_metadata({"campaign": campaign, CODE: code_number(superionic.__version__)})
             # without store=: its URI and password would be written into every job
             metadata = {"campaign": campaign, "name": name}
@@ -145,7 +161,7 @@ def submit_flow(flow: Flow | Job, launchpad: LaunchPad, campaign: str, name: str
                 workflow = flow_to_workflow(flow, name=name, metadata=metadata)
             launchpad.add_wf(workflow)
     except BaseException:
-        claims.delete_one(claim)
+        _withdraw(launchpad, claim)
         raise
     claims.update_one({"_id": campaign}, {"$set": {"state": _SUBMITTED, "submitted_at": datetime.now(UTC).isoformat()}})
     return _fw_ids(launchpad, campaign)

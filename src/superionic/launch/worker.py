@@ -75,7 +75,7 @@ def _stop_with_parent(parent: int, ended: threading.Event) -> None:
                 os._exit(1)
 
 
-def _run_next(pad: WorkerLaunchPad, fworker: FWorker, launch_dir: Path) -> bool:
+def run_next(pad: WorkerLaunchPad, fworker: FWorker, launch_dir: Path) -> bool:
     """Run one job in a folder of its own; False if none is ready."""
     if not pad.has_job(fworker.query):
         return False
@@ -114,7 +114,7 @@ class _Turns:
             self.pad.release_own()
         self._cut_off = False
         try:
-            return _run_next(self.pad, self.fworker, self.launch_dir)
+            return run_next(self.pad, self.fworker, self.launch_dir)
         except ConnectionFailure:
             self._cut_off = True
             raise

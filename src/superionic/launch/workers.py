@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _REPAIR_EVERY_S = 15.0
+_PROGRESS_PAUSE = 20.0
 
 
 @dataclass(frozen=True)
@@ -296,8 +297,10 @@ def _supervise(run: _Run, stop: _Stop, on_progress: Callable[[CampaignStatus], N
             if not run.step():
                 return
             if on_progress is not None and time.monotonic() > next_progress:
+                asked = time.monotonic()
                 on_progress(campaign_status(run.pad, run.campaign))
-                next_progress = time.monotonic() + pace.progress_s
+                took_s = time.monotonic() - asked  # grows with the campaign, and is to stay a small share of the time
+                next_progress = time.monotonic() + max(pace.progress_s, _PROGRESS_PAUSE * took_s)
         except PyMongoError as error:
             logger.warning("the database is away (%s): trying again", type(error).__name__)
         stop.event.wait(pace.poll_s)

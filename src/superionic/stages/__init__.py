@@ -39,6 +39,7 @@ from superionic.stages.production import (
     TransportSettings,
     check_orderings,
 )
+from superionic.stages.queue import QueueSettings, QueueTable, StageName
 from superionic.stages.training import (
     E0Source,
     LearningRateSchedule,
@@ -70,6 +71,8 @@ __all__ = [
     "MonteCarloEnergy",
     "MonteCarloSettings",
     "OrderingSettings",
+    "QueueSettings",
+    "QueueTable",
     "RelaxSettings",
     "ReplayLabels",
     "ReplaySetName",
@@ -78,6 +81,7 @@ __all__ = [
     "ScreeningSettings",
     "SelectionMethod",
     "StabilitySettings",
+    "StageName",
     "StageSettings",
     "StrainMode",
     "Thermostat",
