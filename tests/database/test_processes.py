@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 from superionic.database.processes import ProcessIdentity, command_line, current_process, identify, is_running
@@ -21,6 +22,9 @@ def test_an_ended_process_does_not_run_even_as_a_zombie():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     identity = identify(child.pid)
     assert is_running(identity) is True
+    deadline = time.monotonic() + 5
+    while not command_line(child.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)  # the kernel shows it a moment after the start
     assert command_line(child.pid)[1:] == ["-c", "input()"]
     child.stdin.close()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, not yet reaped

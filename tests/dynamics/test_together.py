@@ -191,6 +191,15 @@ def test_the_clock_is_one_for_all_and_the_deadline_stops_them_together(tmp_path,
     assert {(outcome.status, outcome.result.n_steps) for outcome in outcomes} == {(RunStatus.PAUSED, 10)}
 
 
+@pytest.fixture
+def interruptible():
+    """The usual handler of Ctrl-C: a shell starts background processes without one."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_saves_before_it_is_raised(reference, tmp_path, potential):
     runs = requests(tmp_path / "interrupted")
     potential(interrupt_at=55)
