@@ -17,6 +17,15 @@ def _no_configuration_of_this_machine(monkeypatch):
         monkeypatch.delenv(variable, raising=False)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _work_folders_of_this_session(tmp_path_factory):
+    """Long work leaves its folders, which later work may go on with; no test may find those of an earlier session."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("SUPERIONIC_MD_DIR", "SUPERIONIC_TRAINING_DIR"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp("work")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_project(tmp_path_factory):
     """Project folder whose private server runs while the tests run."""

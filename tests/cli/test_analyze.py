@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from superionic.cli import analyze_pathways
 from superionic.cli.main import app
 from superionic.errors import SuperionicError
 from superionic.transport import TrajectoryWriter
@@ -138,13 +139,18 @@ def test_bad_options_are_refused_with_the_cure(tmp_path, options, words):
     assert re.search(words, str(result.exception))
 
 
-def test_pathways_are_printed_drawn_and_written(tmp_path):
+def test_pathways_are_printed_drawn_and_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(analyze_pathways, "MOST_RATES", 5)
     run = hopping(tmp_path, 800.0)
     cube, page = tmp_path / "li.cube", tmp_path / "run.html"
     result = analyze(run, "-m", "Li", "--pathways", "--cube", cube, "-o", page)
     assert result.exit_code == 0, result.exception
     for words in ("sites of Li", "residence / ps", "bottlenecks of the density", "jumps alone make D", "pathways: "):
         assert words in result.stdout
+    shown = [line for line in result.stdout.splitlines() if re.search(r"s\d+ → s\d+", line)]
+    pairs = as_json(run, "-m", "Li", "--pathways")["temperatures"][0]["runs"][0]["pathways"]["rates"]
+    assert len(shown) == 5
+    assert f"{len(pairs) - 5} rarer pairs" in result.stderr
     assert "ions per cubic angstrom" in cube.read_text().splitlines()[0]
     assert "plot-density-0" in page.read_text()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from superionic.cli.analyze_table import run_name
-from superionic.cli.console import emit_table
+from superionic.cli.console import emit_table, say
 from superionic.errors import InputError
 from superionic.report.numbers import interval, significant, with_error
 from superionic.transport.pathways.percolation import upright
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from superionic.transport.readers import LoadedTrajectory
     from superionic.transport.result import Diffusion
     from superionic.transport.study import Study
+
+MOST_RATES = 20
+"""Rows of the table of jumps: without a host every site is a kind of its own, and the pairs are many."""
 
 
 def pathways_of(run: LoadedTrajectory, request: Request, diffusion: Diffusion) -> Pathways:
@@ -71,14 +74,24 @@ def _show(name: str, found: Pathways) -> None:
     emit_table(
         "jumps",
         ("jump", "distance / Å", "jumps", "back", "rate / 1/ps", "95 %"),
-        [_rate_row(rate) for rate in found.jumps.rates],
+        [_rate_row(rate) for rate in _busiest(found)],
     )
+    left_out = len(found.jumps.rates) - MOST_RATES
+    if left_out > 0:
+        say(f"{left_out} rarer pairs are in --json and on the page; --host CIF puts equivalent sites together")
     emit_table(
         "bottlenecks of the density",
         ("direction", "way", "F / eV", "+ smoothing / eV", "counts"),
         [_neck_row(neck, found.visible_up_to_eV) for neck in found.bottlenecks],
     )
     _say_rest(name, found)
+
+
+def _busiest(found: Pathways) -> list[JumpRate]:
+    """The pairs with the most jumps, in the order in which they were found."""
+    rates = found.jumps.rates
+    ranked = sorted(range(len(rates)), key=lambda k: -rates[k].n_jumps)[:MOST_RATES]
+    return [rates[k] for k in sorted(ranked)]
 
 
 def _site_row(kind: KindOfSite) -> tuple[str, ...]:
