@@ -1,6 +1,8 @@
 """The builders on a real server, fed by a real jobflow store."""
 
+import re
 import threading
+from pathlib import Path
 
 import pytest
 from jobflow import Flow, JobStore, run_locally
@@ -96,3 +98,19 @@ def test_builder_runs_under_maggma(database, store, documents, stored):
     again = DocumentBuilder.from_dict(builder.as_dict())
     again.run()
     assert len(_rows(database, "labels")) == 1
+
+
+def test_the_page_on_collections_lists_all_indexes(database, store):
+    build_all(store.docs_store)
+    documents = mongo_database(database)
+    made = {
+        (name, ", ".join(field for field, _ in index["key"]))
+        for name in ("outputs", *RECIPES)
+        for index in documents[name].index_information().values()
+        if "_id" not in dict(index["key"])
+    }
+    page = (Path(__file__).parents[2] / "docs/reference/collections.md").read_text()
+    rows = re.findall(r"^\| (`\w+`|all query collections) \| `([^`]+)`(?: \(unique\))? \|$", page, re.MULTILINE)
+    named = {(name.strip("`"), index) for name, index in rows}
+    shared = {(name, index) for group, index in named if group == "all query collections" for name in RECIPES}
+    assert {entry for entry in named if entry[0] != "all query collections"} | shared == made

@@ -3,8 +3,7 @@ import logging
 import pytest
 from maggma.stores import MemoryStore
 
-from superionic.builders import DocumentBuilder, build_all, query_store
-from superionic.builders import shell as shell_module
+from superionic.builders import RECIPES, DocumentBuilder, Recipe, build_all, query_store
 from superionic.errors import DatabaseError, InputError
 
 
@@ -14,7 +13,7 @@ class Stores:
     def __init__(self):
         self.outputs = MemoryStore("outputs", key="uuid")
         self.outputs.connect()
-        self.targets = {name: MemoryStore(name, key="key") for name in shell_module.RECIPES}
+        self.targets = {name: MemoryStore(name, key="key") for name in RECIPES}
 
     def put(self, *docs):
         self.outputs.update(list(docs), key=["uuid", "index"])
@@ -82,14 +81,14 @@ def test_a_broken_document_is_visible_and_does_not_stop_the_others(stores, docum
 def test_failed_rows_are_retried_on_request_only(stores, documents, stored, monkeypatch):
     raw = stored(documents["label"]())
     stores.put(raw)
-    recipe = shell_module.RECIPES["labels"]
+    recipe = RECIPES["labels"]
 
     def fail(_docs):
         raise ValueError("bad day")
 
-    monkeypatch.setitem(shell_module.RECIPES, "labels", shell_module.Recipe(recipe.schema, fail))
+    monkeypatch.setitem(RECIPES, "labels", Recipe(recipe.schema, fail, recipe.row))
     assert stores.build().failed == 1
-    monkeypatch.setitem(shell_module.RECIPES, "labels", recipe)
+    monkeypatch.setitem(RECIPES, "labels", recipe)
     assert stores.build().failed == 1
     report = stores.build(retry_failed=True)
     assert (report.built, report.failed) == (1, 0)

@@ -15,6 +15,7 @@ from superionic.database.uris import check_server
 from superionic.errors import DatabaseError
 
 USER, PASSWORD = "ann", "S3cr3t/of@ann:x"
+READER, READER_PASSWORD = "guest", "only-look"
 ADMIN = "0nly-4-th3-t3st"
 DATABASE = "superionic"
 
@@ -60,6 +61,8 @@ def _make_users(server):
     with server.client() as client:
         roles = [{"role": "readWrite", "db": DATABASE}]
         client.admin.command("createUser", USER, pwd=PASSWORD, roles=roles)
+        roles = [{"role": "read", "db": DATABASE}]
+        client.admin.command("createUser", READER, pwd=READER_PASSWORD, roles=roles)
 
 
 @contextmanager

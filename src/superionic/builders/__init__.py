@@ -10,6 +10,7 @@ from superionic.builders.labels import build_labels
 from superionic.builders.learning_curves import build_learning_curves
 from superionic.builders.models import build_models, find_errors
 from superionic.builders.phase_diagrams import build_phase_diagrams, flatten_phases
+from superionic.builders.recipes import RECIPES, Recipe, query_fields
 from superionic.builders.rows import (
     ConductivityRow,
     FitRow,
@@ -19,8 +20,9 @@ from superionic.builders.rows import (
     PhaseDiagramRow,
     PhaseRow,
     QueryRow,
+    RowStamp,
 )
-from superionic.builders.shell import RECIPES, DocumentBuilder, Recipe
+from superionic.builders.shell import DocumentBuilder
 from superionic.builders.stored import group_results, light_document
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "PhaseRow",
     "QueryRow",
     "Recipe",
+    "RowStamp",
     "build_all",
     "build_conductivities",
     "build_labels",
@@ -47,5 +50,6 @@ __all__ = [
     "flatten_phases",
     "group_results",
     "light_document",
+    "query_fields",
     "query_store",
 ]

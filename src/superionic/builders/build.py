@@ -10,7 +10,8 @@ from maggma.core import Store
 from maggma.stores import MemoryStore, MongoStore
 from maggma.utils import grouper
 
-from superionic.builders.shell import RECIPES, DocumentBuilder
+from superionic.builders.recipes import RECIPES
+from superionic.builders.shell import DocumentBuilder
 from superionic.errors import DatabaseError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -27,6 +28,19 @@ class QueryRow(Document):
     wall_time_s: float | None = Field(None, description="wall time of the job, s")
     cpu_time_s: float | None = Field(None, description="processor time of the job, s")
     warnings: list[str] = Field(default=[], description="what a reader of the numbers should know")
+
+
+class RowStamp(Document):
+    """What the builder adds to every row."""
+
+    last_updated: datetime = Field(description="when the newest copy of the document was finished, UTC")
+    built_at: datetime = Field(description="when the row was built, UTC")
+    source_completed_at: str = Field(description="when the newest copy was finished, as the job store writes it")
+    n_copies: int = Field(description="times that the document was stored")
+    build_version: str = Field(description="version of superionic and of the function that built the row")
+    build_reason: str = Field(description="why the row was built")
+    state: str = Field(description="successful or failed; a failed row has key, raw_ids and error only")
+    error: str | None = Field(None, description="what failed")
 
 
 class ConductivityRow(QueryRow):

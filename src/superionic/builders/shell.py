@@ -3,72 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from maggma.core import Builder, Store
 from maggma.utils import grouper
 
-import superionic
-from superionic.builders.conductivities import build_conductivities
-from superionic.builders.labels import build_labels
-from superionic.builders.learning_curves import build_learning_curves
-from superionic.builders.models import build_models
-from superionic.builders.phase_diagrams import build_phase_diagrams
+from superionic.builders.recipes import RECIPES
 from superionic.builders.rows import QueryRow
 from superionic.builders.stored import RawDoc, class_name, newest_first, raw_id
-from superionic.documents import BaseDoc
 from superionic.errors import DatabaseError, InputError
-from superionic.labelling.schemas import LabelDoc
-from superionic.stability.schemas import PhaseDiagramDoc
-from superionic.training.curve_schemas import LearningCurveDoc
-from superionic.training.schemas import ModelDoc
-from superionic.transport.schemas import ConductivityDoc
 
 # the other indexes of the outputs belong to superionic.database.indexes
 SOURCE_INDEXES = ("output.@class",)
 SHARED_INDEXES = ("spec_keys", "campaign", "formula", "state", "last_updated")
-Item = tuple[str, list[RawDoc]]
+Item = tuple[str, list[RawDoc], str]
+"""Key, stored copies, and why the row is built."""
+State = tuple[str, int, str]
+"""When the newest copy was finished, number of copies, version of the code."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one query collection is made.
-
-    Attributes
-    ----------
-    schema : type
-        Class of the raw documents.
-    build : callable
-        Pure function from raw job store documents to rows.
-    version : int
-        Raised whenever the function's output changes, so that all rows are built again.
-    indexes : tuple of str
-        Fields that people filter by, besides the shared ones.
-    """
-
-    schema: type[BaseDoc]
-    build: Callable[[Iterable[RawDoc]], list[Any]]
-    version: int = 1
-    indexes: tuple[str, ...] = ()
-
-    @property
-    def build_version(self) -> str:
-        """Version of package and function, stored with every row."""
-        return f"{superionic.__version__}/{self.version}"
-
-
-RECIPES: dict[str, Recipe] = {
-    "conductivities": Recipe(ConductivityDoc, build_conductivities, indexes=("verdict", "model_key")),
-    "phase_diagrams": Recipe(PhaseDiagramDoc, build_phase_diagrams, indexes=("phases.formula", "model_key")),
-    "learning_curves": Recipe(LearningCurveDoc, build_learning_curves, indexes=("model_key", "modes")),
-    "models": Recipe(ModelDoc, build_models, version=2, indexes=("level_of_theory", "sha256")),
-    "labels": Recipe(LabelDoc, build_labels, indexes=("level_of_theory", "accepted", "refusal", "parent_id")),
-}
 
 
 class DocumentBuilder(Builder):
@@ -147,17 +102,18 @@ class DocumentBuilder(Builder):
         """Yield each key that must be built, with all its stored copies."""
         self.ensure_indexes()
         wanted, present = self._source_states(), self._target_states()
-        keys = [key for key, state in wanted.items() if present.get(key) != state]
-        self.n_unchanged = len(wanted) - len(keys)
+        reasons = {key: why for key, state in wanted.items() if (why := _reason(present.get(key), state))}
+        self.n_unchanged = len(wanted) - len(reasons)
         self.orphans = sorted(set(present) - set(wanted))
         if self.delete_orphans and self.orphans:
             self.target.remove_docs({"key": {"$in": self.orphans}})
-        for chunk in grouper(keys, self.chunk_size):
-            yield from self._copies(list(chunk)).items()
+        for chunk in grouper(reasons, self.chunk_size):
+            for key, copies in self._copies(list(chunk)).items():
+                yield key, copies, reasons[key]
 
     def process_item(self, item: Item) -> dict[str, Any]:
         """Build one row; an error becomes a row with state ``failed`` that says what is wrong."""
-        key, copies = item
+        key, copies, reason = item
         state, last_updated = _state_of(copies, self.recipe.build_version), _completion_time(copies)
         try:
             rows: list[QueryRow] = self.recipe.build(copies)
@@ -168,6 +124,7 @@ class DocumentBuilder(Builder):
             row = {"raw_ids": [raw_id(doc) for doc in newest_first(copies)]}
             outcome = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
         stamp = {"source_completed_at": state[0], "n_copies": state[1], "build_version": state[2]}
+        stamp["build_reason"] = reason
         return row | {"key": key, "last_updated": last_updated, "built_at": datetime.now(UTC)} | stamp | outcome
 
     def update_targets(self, items: list[dict[str, Any]]) -> None:
@@ -184,7 +141,7 @@ class DocumentBuilder(Builder):
         found = self._grouped(_any_of(keys))
         return {key: found[key] for key in keys if key in found}
 
-    def _source_states(self) -> dict[str, tuple[str, int, str]]:
+    def _source_states(self) -> dict[str, State]:
         groups = self._grouped({}, properties=["uuid", "index", "completed_at", "output.key"])
         return {key: _state_of(docs, self.recipe.build_version) for key, docs in groups.items()}
 
@@ -197,13 +154,29 @@ class DocumentBuilder(Builder):
                 groups.setdefault(_key(doc), []).append(doc)
         return groups
 
-    def _target_states(self) -> dict[str, tuple[Any, ...]]:
+    def _target_states(self) -> dict[str, tuple[State | None]]:
+        """State of each row in a tuple of one; None in it if it failed and shall be tried again."""
         fields = ["key", "source_completed_at", "n_copies", "build_version", "state"]
-        states: dict[str, tuple[Any, ...]] = {}
+        states: dict[str, tuple[State | None]] = {}
         for row in self.target.query({}, properties=fields):
             retry = self.retry_failed and row.get("state") == "failed"
-            states[row["key"]] = () if retry else tuple(row.get(name) for name in fields[1:4])
+            state = str(row.get(fields[1])), int(row.get(fields[2]) or 0), str(row.get(fields[3]))
+            states[row["key"]] = (None if retry else state,)
         return states
+
+
+def _reason(present: tuple[State | None] | None, wanted: State) -> str:
+    """Why a row must be built; empty if it need not."""
+    if present is None:
+        return "new"
+    (state,) = present
+    if state is None:
+        return "failed before"
+    (completed, copies, version), (new_completed, new_copies, new_version) = state, wanted
+    reasons = [f"built by {version}, now {new_version}"] if version != new_version else []
+    if (completed, copies) != (new_completed, new_copies):
+        reasons.append(f"stored {new_copies} times, last {new_completed}; before {copies} times, last {completed}")
+    return "; ".join(reasons)
 
 
 def _any_of(keys: list[str]) -> dict[str, Any]:
@@ -217,7 +190,7 @@ def _key(doc: RawDoc) -> str:
     return str(doc["output"].get("key") or f"job {raw_id(doc)}")
 
 
-def _state_of(copies: list[RawDoc], build_version: str) -> tuple[str, int, str]:
+def _state_of(copies: list[RawDoc], build_version: str) -> State:
     newest = newest_first(copies)[0]
     return str(newest.get("completed_at") or ""), len(copies), build_version
 

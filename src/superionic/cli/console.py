@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -38,6 +39,15 @@ def seconds(text: str | float) -> float:
 def emit_json(data: Any) -> None:  # noqa: ANN401 (anything JSON can hold)
     """Write machine-readable output."""
     sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+def emit_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as CSV with a header; lists and mappings become JSON, missing values stay empty."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        values = (row.get(name) for name in columns)
+        writer.writerow([json.dumps(v, default=str) if isinstance(v, list | dict) else v for v in values])
 
 
 def emit_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

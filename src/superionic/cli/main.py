@@ -14,6 +14,7 @@ from superionic.cli import (
     init,
     models,
     plan,
+    query,
     reconcile,
     results,
     system,
@@ -29,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for group in (campaign, plan, enumerate, analyze, train, results, export, models, init, reconcile, system):
+for group in (campaign, plan, enumerate, analyze, train, results, query, export, models, init, reconcile, system):
     group.register(app)
 
 INTERRUPTED = 130

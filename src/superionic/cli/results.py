@@ -1,60 +1,19 @@
-"""``superionic build``, ``query`` and ``report``: from raw job outputs to numbers and a page."""
+"""``superionic build`` and ``report``: from raw job outputs to numbers and a page."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from superionic.cli.console import emit_json, emit_table, say
 from superionic.cli.session import JsonOption, ProjectOption, open_project
 
-if TYPE_CHECKING:
-    from superionic.database.queries import LineageNode
-
-
-class QueryTarget(StrEnum):
-    """What can be queried."""
-
-    HULLS = "hulls"
-    CONDUCTIVITIES = "conductivities"
-    MODELS = "models"
-    CURVES = "curves"
-    LABELS = "labels"
-    LINEAGE = "lineage"
-
-
-COLLECTIONS = {
-    QueryTarget.HULLS: "phase_diagrams",
-    QueryTarget.CONDUCTIVITIES: "conductivities",
-    QueryTarget.MODELS: "models",
-    QueryTarget.CURVES: "learning_curves",
-    QueryTarget.LABELS: "labels",
-}
-UNWOUND = {QueryTarget.HULLS: "phases", QueryTarget.CURVES: "fits"}
-COLUMNS = {
-    QueryTarget.HULLS: ("key", "formula", "formation_energy_eV_per_atom", "e_above_hull_eV_per_atom", "stable"),
-    QueryTarget.CONDUCTIVITIES: (
-        "key",
-        "formula",
-        "activation_energy_eV",
-        "activation_energy_std_eV",
-        "conductivity_at_reference_S_per_cm",
-        "verdict",
-    ),
-    QueryTarget.MODELS: ("key", "mode", "n_train", "test_energy_rmse_meV_per_atom", "test_force_rmse_meV_per_A"),
-    QueryTarget.CURVES: ("key", "mode", "quantity", "exponent", "next_n_train", "next_error", "gain", "advice"),
-    QueryTarget.LABELS: ("key", "formula", "level_of_theory", "accepted", "refusal"),
-}
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(build)
-    app.command()(query)
     app.command()(report)
 
 
@@ -82,61 +41,6 @@ def build_collections(choice: Any) -> dict[str, Any]:  # noqa: ANN401 (DatabaseC
     store = job_store(choice)
     store.connect()
     return build_all(store.docs_store).as_dict()
-
-
-def query(
-    target: Annotated[QueryTarget, typer.Argument(help="what to look at")],
-    key: Annotated[str | None, typer.Argument(help="for lineage: key of a document, or its beginning")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", "-w", help="filter such as verdict=ok or activation_energy_eV<0.3")
-    ] = None,
-    limit: Annotated[int, typer.Option(help="largest number of rows; 0 means all")] = 0,
-    project: ProjectOption = Path(),
-    json: JsonOption = False,
-) -> None:
-    """Look results up: rows of a collection, or everything that a document rests on.
-
-    Examples: superionic query conductivities --where "activation_energy_eV<0.3" --json
-    superionic query lineage 3f2a
-    """
-    from superionic.database.queries import find_rows, lineage
-    from superionic.database.stores import mongo_database
-    from superionic.errors import InputError
-
-    with open_project(project) as (choice, _):
-        database = mongo_database(choice)
-        if target is QueryTarget.LINEAGE:
-            if not key:
-                raise InputError("query lineage needs a KEY: take one from `superionic query conductivities`")
-            _show_lineage(lineage(database["outputs"], key), json)
-            return
-        rows = find_rows(database[COLLECTIONS[target]], where or [], limit, UNWOUND.get(target))
-    _show_rows(target, rows, json)
-
-
-def _show_rows(target: QueryTarget, rows: list[dict[str, Any]], json: bool) -> None:
-    if json:
-        emit_json(rows)
-        return
-    if not rows:
-        say(f"no {target.value} match; `superionic build` brings the collections up to date")
-    emit_table(target.value, COLUMNS[target], [[_cell(row.get(name)) for name in COLUMNS[target]] for row in rows])
-
-
-def _show_lineage(nodes: list[LineageNode], json: bool) -> None:
-    if json:
-        emit_json([asdict(node) for node in nodes])
-        return
-    rows = [
-        ("  " * min(node.depth, 8) + node.document, node.key, node.composition, node.level_of_theory) for node in nodes
-    ]
-    emit_table(f"{len(nodes)} documents", ("document", "key", "composition", "level of theory"), rows)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "-" if value is None else str(value)
 
 
 def report(

@@ -20,7 +20,7 @@ OUTPUT_INDEXES: tuple[tuple[str, ...], ...] = (
 )
 """Indexes of the job outputs; the first serves look-ups by uuid alone as well."""
 
-OUTPUT_SPARSE_INDEXES = ("output.key", "output.spec_key")
+OUTPUT_SPARSE_INDEXES = ("output.key", "output.spec_key", "output.parents")
 """Indexes of the job outputs over fields that only the documents of superionic have."""
 
 RESULT_INDEXES = ("spec_key", "last_updated", "state", "composition.formula")

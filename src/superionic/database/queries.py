@@ -1,166 +1,178 @@
-"""Questions to the database: filtered rows of a result collection, and the lineage of a document."""
+"""Questions to the database: filtered rows of the collections, and answers that take more than one of them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 from pymongo.collection import Collection
 
+from superionic.database.conductors import Conductor, best_conductors, conductivities_of
+from superionic.database.filters import Row, find_rows, parse_conditions
+from superionic.database.lineage import Explanation, LineageNode, StoredCopy, dependents, explain, lineage
 from superionic.errors import InputError
 
-Row = dict[str, Any]
-OPERATORS = {">=": "$gte", "<=": "$lte", "!=": "$ne", "=": "$eq", ">": "$gt", "<": "$lt"}
-_CONDITION = re.compile(r"^\s*([\w.@]+)\s*(>=|<=|!=|=|>|<)\s*(.+?)\s*$")
+if TYPE_CHECKING:
+    import pandas as pd
 
-
-def parse_conditions(conditions: Iterable[str]) -> dict[str, Any]:
-    """Mongo filter from plain expressions such as ``verdict=ok`` or ``activation_energy_eV<0.3``.
-
-    Raises
-    ------
-    InputError
-        If an expression has no field, operator and value.
-    """
-    query: dict[str, Any] = {}
-    for condition in conditions:
-        match = _CONDITION.match(condition)
-        if match is None:
-            raise InputError(
-                f"filter {condition!r} is not understood: write FIELD=VALUE, FIELD<VALUE, FIELD>=VALUE, ..."
-            )
-        field, operator, value = match.groups()
-        query.setdefault(field, {})[OPERATORS[operator]] = _value(value)
-    return query
-
-
-def _value(text: str) -> str | float | bool | None:
-    words: dict[str, bool | None] = {"true": True, "false": False, "none": None, "null": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def find_rows(
-    collection: Collection[Row], conditions: Sequence[str] = (), limit: int = 0, unwind: str | None = None
-) -> list[Row]:
-    """Rows of a result collection, newest first.
-
-    Parameters
-    ----------
-    collection : pymongo collection
-        The collection.
-    conditions : sequence of str
-        Filters such as ``verdict=ok``; all must hold.
-    limit : int
-        Largest number of rows; 0 means all.
-    unwind : str, optional
-        Field that holds a list of records; each becomes a row of its own.
-
-    Raises
-    ------
-    InputError
-        If a filter is not understood.
-    """
-    pipeline: list[dict[str, Any]] = []
-    if unwind:
-        merged = {"$mergeObjects": ["$$ROOT", f"${unwind}"]}
-        pipeline += [{"$unwind": f"${unwind}"}, {"$replaceWith": merged}, {"$unset": unwind}]
-    pipeline += [{"$match": parse_conditions(conditions)}, {"$sort": {"last_updated": -1}}, {"$unset": "_id"}]
-    return list(collection.aggregate(pipeline + [{"$limit": limit}] * bool(limit)))
+__all__ = [
+    "Conductor",
+    "Explanation",
+    "LineageNode",
+    "RefusalCount",
+    "StageCost",
+    "StoredCopy",
+    "best_conductors",
+    "conductivities_of",
+    "cost_by_stage",
+    "dependents",
+    "explain",
+    "find_rows",
+    "lineage",
+    "parse_conditions",
+    "refusals",
+    "to_frame",
+]
 
 
 @dataclass(frozen=True)
-class LineageNode:
-    """One document on the way from a result to its sources.
+class RefusalCount:
+    """Labels of one level of theory that were refused for one cause.
 
     Attributes
     ----------
-    key : str
-        Content key of the document.
-    document : str
-        Its class, e.g. ``LabelDoc``.
-    depth : int
-        Steps from the document that was asked for.
-    parents : list of str
-        Keys of the documents it was made from.
-    composition : str
-        Formula of its grid point, empty if it has none.
-    level_of_theory : str
-        Level of theory, where the document has one.
-    job_uuid : str
-        Job that computed it, for the launchpad.
+    level_of_theory, refusal : str
+        Level of theory, and the cause.
+    n_labels : int
+        Refused labels.
+    share : float
+        Their share of all labels of this level, accepted ones included.
+    example_key, example_message, example_folder : str
+        One of them: key, details of its refusal, folder of the calculation.
     """
 
-    key: str
-    document: str
-    depth: int
-    parents: list[str]
-    composition: str
     level_of_theory: str
-    job_uuid: str
+    refusal: str
+    n_labels: int
+    share: float
+    example_key: str
+    example_message: str
+    example_folder: str
 
 
-def lineage(outputs: Collection[Row], key: str) -> list[LineageNode]:
-    """Walk from a document to everything it rests on, nearest first.
+def refusals(labels: Collection[Row], conditions: Sequence[str] = ()) -> list[RefusalCount]:
+    """Refused labels by level of theory and cause, the most frequent first.
+
+    Parameters
+    ----------
+    labels : pymongo collection
+        The query collection.
+    conditions : sequence of str
+        Filters such as ``formula=Li3InCl6``; shares refer to the labels that match.
+    """
+    group = {
+        "_id": {"level": "$level_of_theory", "refusal": "$refusal"},
+        "n": {"$sum": 1},
+        "key": {"$first": "$key"},
+        "message": {"$first": "$message"},
+        "folder": {"$first": "$folder"},
+    }
+    found = list(
+        labels.aggregate([{"$match": {"state": "successful", **parse_conditions(conditions)}}, {"$group": group}])
+    )
+    totals: dict[str, int] = {}
+    for row in found:
+        totals[row["_id"]["level"]] = totals.get(row["_id"]["level"], 0) + row["n"]
+    counts = [
+        RefusalCount(
+            level_of_theory=row["_id"]["level"],
+            refusal=row["_id"]["refusal"],
+            n_labels=row["n"],
+            share=row["n"] / totals[row["_id"]["level"]],
+            example_key=row["key"],
+            example_message=row["message"],
+            example_folder=row["folder"],
+        )
+        for row in found
+        if row["_id"].get("refusal")
+    ]
+    return sorted(counts, key=lambda count: (-count.n_labels, count.level_of_theory, count.refusal))
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage of one campaign took.
+
+    Attributes
+    ----------
+    campaign, stage : str
+        Key of the campaign, and the stage.
+    n_computed, n_reused : int
+        Documents that its jobs computed, and took over from earlier ones.
+    wall_time_s, cpu_time_s : float
+        Sum over the computed ones, s. Jobs that failed or were killed before they had a document are not in it.
+    """
+
+    campaign: str
+    stage: str
+    n_computed: int
+    n_reused: int
+    wall_time_s: float
+    cpu_time_s: float
+
+
+def cost_by_stage(outputs: Collection[Row], campaign: str | None = None) -> list[StageCost]:
+    """Cost of the stages as their documents state it, by campaign, the dearest stage first.
 
     Parameters
     ----------
     outputs : pymongo collection
         Collection of the raw job outputs.
-    key : str
-        Content key of the document; an unambiguous beginning is enough.
+    campaign : str, optional
+        Key of a campaign, or its beginning; all if left out.
+    """
+    wanted = {"$regex": f"^{re.escape(campaign)}"} if campaign else {"$gt": ""}
+    computed = {"$eq": [{"$ifNull": ["$output.reused_from", None]}, None]}
+    group = {
+        "_id": {"campaign": "$metadata.campaign", "stage": "$metadata.stage"},
+        "computed": {"$sum": {"$cond": [computed, 1, 0]}},
+        "reused": {"$sum": {"$cond": [computed, 0, 1]}},
+        "wall": {"$sum": {"$cond": [computed, "$output.resources.wall_time_s", 0]}},
+        "cpu": {"$sum": {"$cond": [computed, "$output.resources.cpu_time_s", 0]}},
+    }
+    match = {"metadata.campaign": wanted, "output.resources.wall_time_s": {"$gte": 0}}
+    rows = outputs.aggregate([{"$match": match}, {"$group": group}])
+    costs = [
+        StageCost(
+            campaign=row["_id"]["campaign"],
+            stage=row["_id"].get("stage") or "",
+            n_computed=row["computed"],
+            n_reused=row["reused"],
+            wall_time_s=row["wall"],
+            cpu_time_s=row["cpu"],
+        )
+        for row in rows
+    ]
+    return sorted(costs, key=lambda cost: (cost.campaign, -cost.wall_time_s, cost.stage))
+
+
+def to_frame(rows: Iterable[Any]) -> pd.DataFrame:
+    """Rows or answers of this module as a pandas table.
+
+    Parameters
+    ----------
+    rows : iterable of dict or dataclass
+        What a function of this module returned.
 
     Raises
     ------
     InputError
-        If no document or several documents have the key.
+        If pandas is not installed.
     """
-    frontier = [_resolve(outputs, key)]
-    nodes: dict[str, LineageNode] = {}
-    depth = 0
-    while frontier:
-        found = _documents(outputs, frontier)
-        nodes |= {item: _node(found[item], depth) for item in frontier if item in found}
-        parents = dict.fromkeys(parent for item in frontier if item in nodes for parent in nodes[item].parents)
-        frontier = [parent for parent in parents if parent not in nodes]
-        depth += 1
-    return list(nodes.values())
-
-
-def _resolve(outputs: Collection[Row], key: str) -> str:
-    matches: list[str] = outputs.distinct("output.key", {"output.key": {"$regex": f"^{re.escape(key)}"}})
-    if not matches:
-        raise InputError(f"no document has the key {key!r}: take one from the column `key` of `superionic query`")
-    if len(matches) > 1:
-        raise InputError(f"{len(matches)} documents have keys beginning with {key!r}: give more digits")
-    return matches[0]
-
-
-def _documents(outputs: Collection[Row], keys: list[str]) -> dict[str, Row]:
-    fields = ["uuid", "output.key", "output.@class", "output.parents", "output.composition.formula"]
-    fields += ["output.level_of_theory", "output.label_level_of_theory", "output.potential.level_of_theory"]
-    rows = outputs.find({"output.key": {"$in": keys}}, dict.fromkeys(fields, 1)).sort("completed_at", 1)
-    found: dict[str, Row] = {}
-    for row in rows:
-        found.setdefault(row["output"]["key"], row)
-    return found
-
-
-def _node(row: Row, depth: int) -> LineageNode:
-    output = row["output"]
-    level = output.get("level_of_theory") or output.get("label_level_of_theory")
-    return LineageNode(
-        key=output["key"],
-        document=output.get("@class", ""),
-        depth=depth,
-        parents=list(output.get("parents", [])),
-        composition=(output.get("composition") or {}).get("formula", ""),
-        level_of_theory=level or (output.get("potential") or {}).get("level_of_theory", ""),
-        job_uuid=row["uuid"],
-    )
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise InputError("a table for pandas needs pandas: pip install pandas") from error
+    return pd.DataFrame([asdict(row) if is_dataclass(row) and not isinstance(row, type) else row for row in rows])
