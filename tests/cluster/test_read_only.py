@@ -91,7 +91,12 @@ def test_reading_suffices_for_queries_and_reports(guarded, tmp_path, monkeypatch
     done = _run("report", "-o", page, *place)
     assert done.exit_code == 0, (done.output, done.exception)
     assert spec.name in page.read_text()
+    assert _run("build", *place).exit_code == 0  # nothing to do
+    assert _contents(guarded) == before
+    store.docs_store.update([_label(spec.key) | {"uuid": "k"}], key=["uuid", "index"])
+    before = _contents(guarded)
     refused = _run("build", *place)
     assert refused.exit_code != 0
+    assert "readWrite" in str(refused.exception)
     assert READER_PASSWORD not in str(refused.exception)
     assert _contents(guarded) == before

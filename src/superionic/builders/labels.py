@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from pymatgen.core import Composition
 
 from superionic.builders.common import common_fields
 from superionic.builders.rows import LabelRow
 from superionic.builders.stored import RawDoc, StoredResult, group_results, light_document
 from superionic.labelling.schemas import LabelDoc
+
+UNREAD = tuple(f"output.structure.sites.{name}" for name in ("abc", "xyz", "label", "properties", "species.occu"))
+"""Parts of a stored label that no row needs."""
 
 
 def build_labels(docs: Iterable[RawDoc]) -> list[LabelRow]:
@@ -33,12 +41,19 @@ def build_labels(docs: Iterable[RawDoc]) -> list[LabelRow]:
     return [_row(result) for result in group_results(docs)]
 
 
+class _LightLabel(LabelDoc):
+    """A label whose structure stays as stored: to make a pymatgen structure takes longer than everything else."""
+
+    structure: dict[str, Any]  # type: ignore[assignment]
+
+
 def _row(result: StoredResult) -> LabelRow:
-    doc = light_document(LabelDoc, result.output)
-    n_atoms = len(doc.structure)
+    doc = light_document(_LightLabel, result.output)
+    sites: list[RawDoc] = doc.structure["sites"]
     common = common_fields(result, doc)
     if common["formula"] is None:
-        common["formula"] = doc.structure.composition.reduced_formula
+        common["formula"] = _formula(sites)
+    n_atoms = len(sites)
     return LabelRow(
         **common,
         level_of_theory=doc.level_of_theory,
@@ -50,12 +65,17 @@ def _row(result: StoredResult) -> LabelRow:
         parent_id=doc.parent_id,
         frame_index=doc.frame_index,
         n_atoms=n_atoms,
-        volume_A3=float(doc.structure.volume),
+        volume_A3=abs(float(np.linalg.det(doc.structure["lattice"]["matrix"]))),
         energy_eV=doc.energy_eV,
         energy_eV_per_atom=None if doc.energy_eV is None else doc.energy_eV / n_atoms,
         max_force_eV_per_A=_largest(doc.forces_eV_per_A),
         max_stress_eV_per_A3=_largest(doc.stress_eV_per_A3),
     )
+
+
+def _formula(sites: list[RawDoc]) -> str:
+    counts = Counter(species["element"] for site in sites for species in site["species"])
+    return str(Composition(counts).reduced_formula)
 
 
 def _largest(rows: list[list[float]] | None) -> float | None:

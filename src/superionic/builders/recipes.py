@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import superionic
 from superionic.builders.conductivities import build_conductivities
-from superionic.builders.labels import build_labels
+from superionic.builders.labels import UNREAD, build_labels
 from superionic.builders.learning_curves import build_learning_curves
 from superionic.builders.models import build_models
 from superionic.builders.phase_diagrams import build_phase_diagrams
@@ -46,6 +46,8 @@ class Recipe:
         Raised whenever the function's output changes, so that all rows are built again.
     indexes : tuple of str
         Fields that people filter by, besides the shared ones.
+    unread : tuple of str
+        Parts of the raw documents that the server need not send.
     """
 
     schema: type[BaseDoc]
@@ -53,6 +55,7 @@ class Recipe:
     row: type[QueryRow]
     version: int = 1
     indexes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def build_version(self) -> str:
@@ -69,7 +72,9 @@ RECIPES: dict[str, Recipe] = {
         LearningCurveDoc, build_learning_curves, LearningCurveRow, indexes=("model_key", "modes")
     ),
     "models": Recipe(ModelDoc, build_models, ModelRow, version=2, indexes=("level_of_theory", "sha256")),
-    "labels": Recipe(LabelDoc, build_labels, LabelRow, indexes=("level_of_theory", "accepted", "refusal", "parent_id")),
+    "labels": Recipe(
+        LabelDoc, build_labels, LabelRow, indexes=("level_of_theory", "accepted", "refusal", "parent_id"), unread=UNREAD
+    ),
 }
 
 

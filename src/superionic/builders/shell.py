@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from maggma.core import Builder, Store
+from maggma.stores import MongoStore
 from maggma.utils import grouper
+from pymongo.errors import OperationFailure
 
 from superionic.builders.recipes import RECIPES
 from superionic.builders.rows import QueryRow
@@ -16,8 +18,10 @@ from superionic.builders.stored import RawDoc, class_name, newest_first, raw_id
 from superionic.errors import DatabaseError, InputError
 
 # the other indexes of the outputs belong to superionic.database.indexes
-SOURCE_INDEXES = ("output.@class",)
+SOURCE_INDEX = ("output.@class", "output.key", "completed_at", "uuid", "index")
+"""Holds all that tells whether a row is up to date, so that the outputs themselves are not read for it."""
 SHARED_INDEXES = ("spec_keys", "campaign", "formula", "state", "last_updated")
+NOT_AUTHORIZED = 13
 Item = tuple[str, list[RawDoc], str]
 """Key, stored copies, and why the row is built."""
 State = tuple[str, int, str]
@@ -88,8 +92,7 @@ class DocumentBuilder(Builder):
         DatabaseError
             If the unique index on ``key`` cannot be made, because two builders could then double rows.
         """
-        for field in SOURCE_INDEXES:
-            self.source.ensure_index(field)
+        self._ensure_source_index()
         if not self.target.ensure_index("key", unique=True):
             raise DatabaseError(
                 f"collection {self.collection!r}: cannot make the unique index on 'key' (no permission, or doubled "
@@ -97,6 +100,17 @@ class DocumentBuilder(Builder):
             )
         for field in (*SHARED_INDEXES, *self.recipe.indexes):
             self.target.ensure_index(field)
+
+    def _ensure_source_index(self) -> None:
+        # maggma's ensure_index is content with a compound index that the field is only a later part of
+        if isinstance(self.source, MongoStore):
+            found: Any = self.source._collection  # noqa: SLF001 (maggma gives no other way)
+            try:
+                found.create_index([(name, 1) for name in SOURCE_INDEX])
+            except OperationFailure:
+                _logger.debug("%s: a reader may not make indexes", self.collection)
+        else:
+            self.source.ensure_index(SOURCE_INDEX[0])
 
     def get_items(self) -> Iterator[Item]:
         """Yield each key that must be built, with all its stored copies."""
@@ -130,7 +144,15 @@ class DocumentBuilder(Builder):
     def update_targets(self, items: list[dict[str, Any]]) -> None:
         """Write rows, replacing older ones of the same key."""
         if items:
-            self.target.update(items, key="key")
+            try:
+                self.target.update(items, key="key")
+            except OperationFailure as error:
+                if error.code != NOT_AUTHORIZED:
+                    raise
+                raise DatabaseError(
+                    f"the database user may not write to the collection {self.collection!r}: building needs the role "
+                    "readWrite, queries and reports need read only"
+                ) from None
 
     def run(self, log_level: int = logging.WARNING) -> None:
         """Run serially, as :meth:`maggma.core.Builder.run`, but without turning on the root logger's debug output."""
@@ -138,17 +160,17 @@ class DocumentBuilder(Builder):
         base.run(log_level=log_level)
 
     def _copies(self, keys: list[str]) -> dict[str, list[RawDoc]]:
-        found = self._grouped(_any_of(keys))
+        found = self._grouped(_any_of(keys), dict.fromkeys(self.recipe.unread, 0))
         return {key: found[key] for key in keys if key in found}
 
     def _source_states(self) -> dict[str, State]:
-        groups = self._grouped({}, properties=["uuid", "index", "completed_at", "output.key"])
+        groups = self._grouped({}, {"_id": 0, **dict.fromkeys(SOURCE_INDEX[1:], 1)})
         return {key: _state_of(docs, self.recipe.build_version) for key, docs in groups.items()}
 
-    def _grouped(self, criteria: dict[str, Any], properties: list[str] | None = None) -> dict[str, list[RawDoc]]:
+    def _grouped(self, criteria: dict[str, Any], properties: dict[str, int]) -> dict[str, list[RawDoc]]:
         groups: dict[str, list[RawDoc]] = {}
         kind = {"output.@class": class_name(self.recipe.schema)}
-        for doc in self.source.query(kind | criteria, properties=properties):
+        for doc in self.source.query(kind | criteria, properties=properties or None):
             # MongoDB also matches lists of such documents, which are not results of their own
             if isinstance(doc["output"], Mapping):
                 groups.setdefault(_key(doc), []).append(doc)

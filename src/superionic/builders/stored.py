@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from superionic.documents import BaseDoc, Blob, Document
@@ -133,9 +134,14 @@ def is_reference(value: object) -> bool:
 
 
 def _without_references(schema: type[Document], data: RawDoc) -> dict[str, Any]:
-    annotations = {name: info.annotation for name, info in schema.model_fields.items()}
+    annotations = _annotations(schema)
     # unknown names stay, so that validation reports them instead of losing data silently
     return {key: _resolve(annotations.get(key), value) for key, value in data.items() if not key.startswith("@")}
+
+
+@cache
+def _annotations(schema: type[Document]) -> dict[str, Any]:
+    return {name: info.annotation for name, info in schema.model_fields.items()}
 
 
 def _resolve(annotation: Any, value: Any) -> Any:  # noqa: ANN401 (any field of any document)
@@ -151,6 +157,7 @@ def _resolve(annotation: Any, value: Any) -> Any:  # noqa: ANN401 (any field of 
     return value
 
 
+@cache
 def _document_class(annotation: Any) -> type[Document] | None:  # noqa: ANN401 (a type annotation)
     """The document class inside ``X``, ``X | None`` or ``list[X]``."""
     if isinstance(annotation, type) and issubclass(annotation, Document):
