@@ -1,11 +1,14 @@
 """The builders on a real server, fed by a real jobflow store."""
 
 import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 from jobflow import Flow, JobStore, run_locally
+from monty.serialization import dumpfn
 
 from superionic.builders import RECIPES, build_all, query_store
 from superionic.builders.shell import DocumentBuilder
@@ -98,6 +101,19 @@ def test_builder_runs_under_maggma(database, store, documents, stored):
     again = DocumentBuilder.from_dict(builder.as_dict())
     again.run()
     assert len(_rows(database, "labels")) == 1
+
+
+def test_mrun_builds_in_parallel(database, store, documents, stored, tmp_path):
+    store.connect()
+    store.docs_store.update([stored(documents["label"](f"l{n}")) for n in range(30)], key=["uuid", "index"])
+    builder = DocumentBuilder(store.docs_store, query_store(store.docs_store, "labels"), "labels", chunk_size=10)
+    dumpfn(builder, tmp_path / "labels.json")
+    command = [Path(sys.executable).with_name("mrun"), "--no_bars", "-n", "2", tmp_path / "labels.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = _rows(database, "labels")
+    assert len(rows) == 30
+    assert {row["state"] for row in rows} == {"successful"}
 
 
 def test_the_page_on_collections_lists_all_indexes(database, store):

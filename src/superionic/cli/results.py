@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from superionic.cli.console import emit_json, emit_table, say
+from superionic.cli.console import emit_json, emit_table, say, seconds
 from superionic.cli.session import JsonOption, ProjectOption, open_project
+
+SHOWN_ERRORS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -17,30 +20,74 @@ def register(app: typer.Typer) -> None:
     app.command()(report)
 
 
-def build(project: ProjectOption = Path(), json: JsonOption = False) -> None:
+def build(
+    watch: Annotated[
+        float | None, typer.Option(metavar="TIME", parser=seconds, help="go on, again every TIME such as 30 or 5m")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="build failed rows again")] = False,
+    delete_orphans: Annotated[
+        bool, typer.Option("--delete-orphans", help="remove rows whose job outputs are gone")
+    ] = False,
+    project: ProjectOption = Path(),
+    json: JsonOption = False,
+) -> None:
     """Bring the query collections up to date with the job outputs; only what changed is rebuilt.
 
-    Example: superionic build
+    Examples: superionic build
+    superionic build --watch 1m
     """
     with open_project(project) as (choice, _):
-        done = build_collections(choice)
+        done = build_collections(choice, retry_failed=retry_failed, delete_orphans=delete_orphans)
+        _show_build(done, json=json)
+        while watch is not None:
+            time.sleep(watch)
+            done = _build_or_wait(choice, delete_orphans=delete_orphans)
+            if any(counts["built"] for counts in done.values()):
+                _show_build(done, json=json)
+
+
+def _show_build(done: dict[str, Any], *, json: bool) -> None:
     if json:
         emit_json(done)
         return
-    rows = [
-        (name, *(str(counts[column]) for column in ("built", "unchanged", "failed"))) for name, counts in done.items()
-    ]
-    emit_table("collections", ("collection", "built", "unchanged", "failed"), rows)
+    columns = ("built", "unchanged", "failed", "orphans")
+    rows = [(name, *(str(counts[column]) for column in columns)) for name, counts in done.items()]
+    emit_table("collections", ("collection", *columns), rows)
+    for name, counts in done.items():
+        for key, error in list(counts["errors"].items())[:SHOWN_ERRORS]:
+            say(f"{name} {key}: {error}")
+    if any(counts["failed"] for counts in done.values()):
+        say("failed rows are built again with --retry-failed, and by every newer version")
+    if any(counts["orphans"] for counts in done.values()):
+        say("orphans are rows whose job outputs are gone; --delete-orphans removes them")
 
 
-def build_collections(choice: Any) -> dict[str, Any]:  # noqa: ANN401 (DatabaseChoice, imported lazily)
+def _build_or_wait(choice: Any, *, delete_orphans: bool) -> dict[str, Any]:  # noqa: ANN401 (DatabaseChoice)
+    """Build once more; a server that is away for a while does not end the watch."""
+    from pymongo.errors import ConnectionFailure
+
+    try:
+        return build_collections(choice, delete_orphans=delete_orphans)
+    except ConnectionFailure as error:
+        say(f"the database does not answer, trying again: {str(error)[:100]}")
+        return {}
+
+
+def build_collections(
+    choice: Any,  # noqa: ANN401 (DatabaseChoice, imported lazily)
+    *,
+    retry_failed: bool = False,
+    delete_orphans: bool = False,
+) -> dict[str, Any]:
     """Run all builders; counts per collection."""
     from superionic.builders import build_all
     from superionic.database.stores import job_store
 
-    store = job_store(choice)
-    store.connect()
-    return build_all(store.docs_store).as_dict()
+    outputs: Any = job_store(choice).docs_store
+    try:
+        return build_all(outputs, retry_failed=retry_failed, delete_orphans=delete_orphans).as_dict()
+    finally:
+        outputs.close()
 
 
 def report(
