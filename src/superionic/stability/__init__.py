@@ -2,5 +2,25 @@
 
 from superionic.stability.formation import atom_fractions, formation_energies, reference_energies
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
+from superionic.stability.uncertainty import (
+    HullUncertainty,
+    committee_covariance,
+    composition_indices,
+    error_covariance,
+    hull_uncertainty,
+    sampled_hull,
+)
 
-__all__ = ["PhaseDiagram", "atom_fractions", "build_phase_diagram", "formation_energies", "reference_energies"]
+__all__ = [
+    "HullUncertainty",
+    "PhaseDiagram",
+    "atom_fractions",
+    "build_phase_diagram",
+    "committee_covariance",
+    "composition_indices",
+    "error_covariance",
+    "formation_energies",
+    "hull_uncertainty",
+    "reference_energies",
+    "sampled_hull",
+]

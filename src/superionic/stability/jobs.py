@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobflow import Maker
 from pymatgen.core import Composition, Structure
@@ -20,6 +21,7 @@ from superionic.potentials.schemas import ScreeningDoc
 from superionic.stability.formation import Entry
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
+from superionic.stability.uncertainty import HullUncertainty, composition_indices, error_covariance, hull_uncertainty
 from superionic.stages import StabilitySettings
 from superionic.training.schemas import ModelDoc, Split
 
@@ -147,7 +149,10 @@ def _diagram(
     _require_end_members(found, end_members)
     rows = [(state, index) for state in found for index in range(len(state.relaxed))]
     members = [member.formula for member in end_members]
-    tuned = build_phase_diagram([_entry(state, index) for state, index in rows], members)
+    phases = [_entry(state, index) for state, index in rows]
+    tuned = build_phase_diagram(phases, members)
+    error = _test_error(model)
+    spread = None if error is None else _spread(phases, members, error)
     reference, level = _reference(rows, label_sets, members)
     missing = len(ground_states) - len(found)
     return PhaseDiagramDoc(
@@ -155,8 +160,8 @@ def _diagram(
         potential=model.potential,
         reference_level_of_theory=level,
         end_members=end_members,
-        entries=[_row(position, row, tuned, reference) for position, row in enumerate(rows)],
-        formation_energy_std_eV_per_atom=_test_error(model),
+        entries=[_row(position, row, tuned, reference, spread) for position, row in enumerate(rows)],
+        formation_energy_std_eV_per_atom=error,
         missing=[f"{missing} compositions have no ground state: see the failures of the stability stage"]
         * bool(missing),
     )
@@ -217,6 +222,7 @@ def _row(
     row: tuple[GroundStateDoc, int],
     tuned: PhaseDiagram,
     reference: dict[int, tuple[float, float, bool]],
+    spread: HullUncertainty | None,
 ) -> PhaseEntry:
     state, index = row
     item = state.relaxed[index]
@@ -236,7 +242,24 @@ def _row(
         reference_formation_energy_eV_per_atom=formation,
         reference_e_above_hull_eV_per_atom=above,
         reference_stable=stable,
+        **({} if spread is None else _spread_fields(spread, position)),
     )
+
+
+def _spread(phases: list[Entry], members: list[str], error_eV_per_atom: float) -> HullUncertainty:
+    """Spread of the hull where compositions are wrong independently and the orderings of each alike."""
+    groups = composition_indices([composition for composition, _, _ in phases])
+    covariance = error_covariance([error_eV_per_atom] * len(phases), groups)
+    return hull_uncertainty(phases, members, covariance)
+
+
+def _spread_fields(spread: HullUncertainty, position: int) -> dict[str, Any]:
+    return {
+        "formation_energy_std_eV_per_atom": float(spread.formation_energy_std_eV_per_atom[position]),
+        "e_above_hull_std_eV_per_atom": float(spread.e_above_hull_std_eV_per_atom[position]),
+        "e_above_hull_interval_eV_per_atom": tuple(spread.e_above_hull_interval_eV_per_atom[position].tolist()),
+        "probability_stable": float(spread.probability_stable[position]),
+    }
 
 
 def _test_error(model: ModelDoc) -> float | None:

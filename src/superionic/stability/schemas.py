@@ -27,6 +27,18 @@ class PhaseEntry(Document):
     e_above_hull_eV_per_atom: float = Field(description="energy above the hull of the tuned model, eV/atom")
     stable: bool = Field(description="on the hull of the tuned model")
     lowest: bool = Field(description="lowest ordering of its composition")
+    formation_energy_std_eV_per_atom: float | None = Field(
+        None, description="standard deviation of the formation energy by the model's test error, eV/atom"
+    )
+    e_above_hull_std_eV_per_atom: float | None = Field(
+        None, description="standard deviation of the energy above the hull by the model's test error, eV/atom"
+    )
+    e_above_hull_interval_eV_per_atom: tuple[float, float] | None = Field(
+        None, description="central 95 % of the energy above the hull by the model's test error, eV/atom"
+    )
+    probability_stable: float | None = Field(
+        None, description="probability of being on the hull by the model's test error"
+    )
     reference_formation_energy_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_e_above_hull_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_stable: bool | None = Field(None, description="on the hull of the labels")
