@@ -2,6 +2,13 @@
 
 from superionic.stability.formation import atom_fractions, formation_energies, reference_energies
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
+from superionic.stability.mixing import (
+    MixingFreeEnergy,
+    OrderingEnsemble,
+    ideal_mixing_entropy,
+    mixing_free_energy,
+    phase_diagram_at,
+)
 from superionic.stability.uncertainty import (
     HullUncertainty,
     committee_covariance,
@@ -13,6 +20,8 @@ from superionic.stability.uncertainty import (
 
 __all__ = [
     "HullUncertainty",
+    "MixingFreeEnergy",
+    "OrderingEnsemble",
     "PhaseDiagram",
     "atom_fractions",
     "build_phase_diagram",
@@ -21,6 +30,9 @@ __all__ = [
     "error_covariance",
     "formation_energies",
     "hull_uncertainty",
+    "ideal_mixing_entropy",
+    "mixing_free_energy",
+    "phase_diagram_at",
     "reference_energies",
     "sampled_hull",
 ]
