@@ -1,8 +1,9 @@
 import pytest
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Lattice, Species, Structure
 
 from superionic.documents import CompositionInfo
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure
+from superionic.stability.details import with_details
 from superionic.stability.jobs import _diagram
 from superionic.stability.schemas import GroundStateDoc
 from superionic.training.schemas import ErrorRow, ModelDoc, Split
@@ -60,3 +61,17 @@ def test_phase_diagrams_carry_the_spread_of_the_models_test_error(states):
 def test_without_a_test_error_there_is_no_spread(states):
     doc = _diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
     assert [entry.probability_stable for entry in doc.entries] == [None] * 4
+
+
+def test_ground_states_are_described_and_misfits_warned_of(states):
+    doc = _diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
+    charged = {"Na": Species("Na", 1), "K": Species("K", -1)}
+    host = Structure(
+        Lattice.cubic(6.0), [dict.fromkeys(charged.values(), 0.5)] * 2, [[0] * 3, [0.5] * 3], labels=["1a", "1b"]
+    )
+    wrong = Structure(Lattice.cubic(4.1), [charged["Na"]], [[0] * 3])
+    described = with_details(doc, states, {"Na": wrong, "NaK": host, "KNa": host}, "Na")
+    assert [entry.ground_state is None for entry in described.entries] == [True, True, False, True]
+    assert [place.shares for place in described.entries[2].ground_state.occupancies] == [{"Na": 1.0}, {"K": 1.0}]
+    assert described.entries[2].ground_state.lattice_constants == pytest.approx((6, 6, 6, 90, 90, 90))
+    assert "no supercell of the host" in described.warnings[0]

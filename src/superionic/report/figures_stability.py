@@ -291,7 +291,19 @@ def _text(entry: PhaseEntry, doc: PhaseDiagramDoc) -> str:
     if entry.reference_e_above_hull_eV_per_atom is not None:
         reference = significant(entry.reference_e_above_hull_eV_per_atom * MEV_PER_EV)
         lines.append(f"above the hull by the labels: {reference} meV/atom")
-    return "<br>".join(lines)
+    return "<br>".join(lines + _details(entry))
+
+
+def _details(entry: PhaseEntry) -> list[str]:
+    """Occupancies and motifs of a ground state, a line each."""
+    if entry.ground_state is None:
+        return []
+    places = [
+        f"{place.label}: {', '.join(f'{symbol} {share:.0%}' for symbol, share in place.shares.items()) or 'empty'}"
+        for place in entry.ground_state.occupancies
+    ]
+    motifs = [f"{number} {label(motif)}" for motif, number in entry.ground_state.motifs.items()]
+    return [*places, f"polyhedra: {', '.join(motifs)}"] if motifs else places
 
 
 def _first(value: float | None, otherwise: float | None) -> float | None:

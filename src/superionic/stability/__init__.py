@@ -9,6 +9,7 @@ from superionic.stability.mixing import (
     mixing_free_energy,
     phase_diagram_at,
 )
+from superionic.stability.motifs import HostMapping, coordination_motifs, map_to_host
 from superionic.stability.uncertainty import (
     HullUncertainty,
     committee_covariance,
@@ -19,6 +20,7 @@ from superionic.stability.uncertainty import (
 )
 
 __all__ = [
+    "HostMapping",
     "HullUncertainty",
     "MixingFreeEnergy",
     "OrderingEnsemble",
@@ -27,10 +29,12 @@ __all__ = [
     "build_phase_diagram",
     "committee_covariance",
     "composition_indices",
+    "coordination_motifs",
     "error_covariance",
     "formation_energies",
     "hull_uncertainty",
     "ideal_mixing_entropy",
+    "map_to_host",
     "mixing_free_energy",
     "phase_diagram_at",
     "reference_energies",

@@ -18,6 +18,7 @@ from superionic.labelling.schemas import LabelDoc, LabelSetDoc
 from superionic.potentials.jobs import relax_all
 from superionic.potentials.registry import load_calculator
 from superionic.potentials.schemas import ScreeningDoc
+from superionic.stability.details import with_details
 from superionic.stability.formation import Entry
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
@@ -97,9 +98,12 @@ class PhaseDiagramMaker(Maker):
     ----------
     name : str
         Name of the job.
+    mobile : str
+        Mobile species; motifs are counted around the other cations.
     """
 
     name: str = "phase diagram"
+    mobile: str = ""
 
     @stage_job(on_missing_none=True, output_schema=PhaseDiagramDoc)
     def make(
@@ -108,6 +112,7 @@ class PhaseDiagramMaker(Maker):
         ground_states: list[GroundStateDoc | None],
         label_sets: list[LabelSetDoc | None],
         end_members: list[CompositionInfo],
+        hosts: list[Structure] | None = None,
     ) -> PhaseDiagramDoc:
         """Build the diagram.
 
@@ -121,6 +126,9 @@ class PhaseDiagramMaker(Maker):
             Labels of the same relaxed structures, in the same order; may be empty.
         end_members : list of CompositionInfo
             Compositions whose ground states are the references.
+        hosts : list of Structure, optional
+            Disordered, charge-decorated host of each ground state, in their order; with them the document says what
+            the ground states look like.
 
         Raises
         ------
@@ -129,12 +137,14 @@ class PhaseDiagramMaker(Maker):
         """
         tuned = fetch(model, ModelDoc)
         found = [state for state in ground_states if state is not None]
+        pairs = zip(ground_states, hosts or [], strict=bool(hosts))
+        host_of = {state.key: host for state, host in pairs if state is not None}
         parents = [tuned, *found, *(labels for labels in label_sets if labels is not None)]
         return produce(
             PhaseDiagramDoc,
-            lambda: _diagram(tuned, ground_states, label_sets, end_members),
+            lambda: with_details(_diagram(tuned, ground_states, label_sets, end_members), found, host_of, self.mobile),
             parents=parents,
-            settings=[member.label for member in end_members],
+            settings=[*(member.label for member in end_members), *([self.mobile, hosts] if hosts else [])],
             spec_key=found[0].spec_key if found else "",
         )
 
