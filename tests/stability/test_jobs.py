@@ -1,8 +1,10 @@
 import pytest
+from pymatgen.analysis.phase_diagram import PhaseDiagram as ElementalPhaseDiagram
 from pymatgen.core import Lattice, Species, Structure
 
 from superionic.documents import CompositionInfo
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure
+from superionic.stability import phase_diagram_entries
 from superionic.stability.details import with_details
 from superionic.stability.jobs import _diagram
 from superionic.stability.schemas import GroundStateDoc
@@ -75,3 +77,11 @@ def test_ground_states_are_described_and_misfits_warned_of(states):
     assert [place.shares for place in described.entries[2].ground_state.occupancies] == [{"Na": 1.0}, {"K": 1.0}]
     assert described.entries[2].ground_state.lattice_constants == pytest.approx((6, 6, 6, 90, 90, 90))
     assert "no supercell of the host" in described.warnings[0]
+
+
+def test_phase_diagrams_become_entries_of_pymatgen(states):
+    doc = _diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
+    entries = phase_diagram_entries(doc)
+    assert [entry.composition.formula for entry in entries] == ["Na1", "K1", "K1 Na1", "K1 Na1"]
+    assert ElementalPhaseDiagram(entries).get_e_above_hull(entries[3]) == pytest.approx(0.002)
+    assert entries[3].entry_id.endswith(":1")

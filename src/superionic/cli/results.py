@@ -36,7 +36,15 @@ COLLECTIONS = {
 }
 UNWOUND = {QueryTarget.HULLS: "phases", QueryTarget.CURVES: "fits"}
 COLUMNS = {
-    QueryTarget.HULLS: ("key", "formula", "formation_energy_eV_per_atom", "e_above_hull_eV_per_atom", "stable"),
+    QueryTarget.HULLS: (
+        "key",
+        "formula",
+        "formation_energy_eV_per_atom",
+        "e_above_hull_eV_per_atom",
+        "e_above_hull_std_eV_per_atom",
+        "stable",
+        "probability_stable",
+    ),
     QueryTarget.CONDUCTIVITIES: (
         "key",
         "formula",

@@ -1,5 +1,11 @@
 """Stability: formation energies, hulls and ground states."""
 
+from superionic.stability.competing import (
+    Competition,
+    against_competing_phases,
+    phase_diagram_entries,
+    read_competing_phases,
+)
 from superionic.stability.formation import atom_fractions, formation_energies, reference_energies
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 from superionic.stability.mixing import (
@@ -20,11 +26,13 @@ from superionic.stability.uncertainty import (
 )
 
 __all__ = [
+    "Competition",
     "HostMapping",
     "HullUncertainty",
     "MixingFreeEnergy",
     "OrderingEnsemble",
     "PhaseDiagram",
+    "against_competing_phases",
     "atom_fractions",
     "build_phase_diagram",
     "committee_covariance",
@@ -37,6 +45,8 @@ __all__ = [
     "map_to_host",
     "mixing_free_energy",
     "phase_diagram_at",
+    "phase_diagram_entries",
+    "read_competing_phases",
     "reference_energies",
     "sampled_hull",
 ]
