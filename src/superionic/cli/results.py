@@ -41,7 +41,6 @@ COLUMNS = {
         "formula",
         "formation_energy_eV_per_atom",
         "e_above_hull_eV_per_atom",
-        "e_above_hull_std_eV_per_atom",
         "stable",
         "probability_stable",
     ),

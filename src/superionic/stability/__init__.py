@@ -6,6 +6,7 @@ from superionic.stability.competing import (
     phase_diagram_entries,
     read_competing_phases,
 )
+from superionic.stability.ensembles import ordering_ensemble
 from superionic.stability.formation import atom_fractions, formation_energies, reference_energies
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 from superionic.stability.mixing import (
@@ -44,6 +45,7 @@ __all__ = [
     "ideal_mixing_entropy",
     "map_to_host",
     "mixing_free_energy",
+    "ordering_ensemble",
     "phase_diagram_at",
     "phase_diagram_entries",
     "read_competing_phases",
