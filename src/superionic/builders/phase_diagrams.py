@@ -78,6 +78,8 @@ def _phases(entries: list[PhaseEntry]) -> list[PhaseRow]:
             formation_energy_eV_per_atom=entry.formation_energy_eV_per_atom,
             e_above_hull_eV_per_atom=entry.e_above_hull_eV_per_atom,
             stable=entry.stable,
+            e_above_hull_std_eV_per_atom=entry.e_above_hull_std_eV_per_atom,
+            probability_stable=entry.probability_stable,
             reference_formation_energy_eV_per_atom=entry.reference_formation_energy_eV_per_atom,
             reference_e_above_hull_eV_per_atom=entry.reference_e_above_hull_eV_per_atom,
             reference_stable=entry.reference_stable,

@@ -85,7 +85,14 @@ NEEDED = {
     QueryTarget.WHY: "a KEY: take one from `superionic query conductivities`",
 }
 COLUMNS: dict[QueryTarget, tuple[str, ...]] = {
-    QueryTarget.HULLS: ("key", "formula", "formation_energy_eV_per_atom", "e_above_hull_eV_per_atom", "stable"),
+    QueryTarget.HULLS: (
+        "key",
+        "formula",
+        "formation_energy_eV_per_atom",
+        "e_above_hull_eV_per_atom",
+        "stable",
+        "probability_stable",
+    ),
     QueryTarget.CONDUCTIVITIES: (
         "key",
         "formula",

@@ -53,8 +53,9 @@ class ProductionFlowMaker(Maker):
         states = {part.cell.info.label: self._ground_state(spec, model, part) for part in compositions}
         labels = self._reference_labels(spec, states)
         ends = [grid_cell(spec, spec.point(axes)).info for axes in spec.end_members]
-        diagram = PhaseDiagramMaker().make(
-            model, [job.output for job in states.values()], [job.output for job in labels], ends
+        hosts = [part.cell.structure for part in compositions]
+        diagram = PhaseDiagramMaker(mobile=spec.mobile).make(
+            model, [job.output for job in states.values()], [job.output for job in labels], ends, hosts
         )
         mark(diagram, Stage.STABILITY, Category.CPU, spec.key)
         transport = [

@@ -280,15 +280,34 @@ def _add_binary(
 
 def _text(entry: PhaseEntry, doc: PhaseDiagramDoc) -> str:
     error = doc.formation_energy_std_eV_per_atom
-    std = None if error is None else error * MEV_PER_EV
-    formation = with_error(entry.formation_energy_eV_per_atom * MEV_PER_EV, std)
-    above = with_error(entry.e_above_hull_eV_per_atom * MEV_PER_EV, std)
+    formation_std = _in_mev(_first(entry.formation_energy_std_eV_per_atom, error))
+    above_std = _in_mev(_first(entry.e_above_hull_std_eV_per_atom, error))
+    formation = with_error(entry.formation_energy_eV_per_atom * MEV_PER_EV, formation_std)
+    above = with_error(entry.e_above_hull_eV_per_atom * MEV_PER_EV, above_std)
     lines = [label(entry.composition.formula), f"formation energy: {formation} meV/atom"]
     lines.append("on the hull" if entry.stable else f"above the hull: {above} meV/atom")
+    if entry.probability_stable is not None:
+        lines.append(f"probability of being stable: {entry.probability_stable:.0%}")
     if entry.reference_e_above_hull_eV_per_atom is not None:
         reference = significant(entry.reference_e_above_hull_eV_per_atom * MEV_PER_EV)
         lines.append(f"above the hull by the labels: {reference} meV/atom")
-    return "<br>".join(lines)
+    return "<br>".join(lines + _details(entry))
+
+
+def _details(entry: PhaseEntry) -> list[str]:
+    """Occupancies and motifs of a ground state, a line each."""
+    if entry.ground_state is None:
+        return []
+    places = [
+        f"{place.label}: {', '.join(f'{symbol} {share:.0%}' for symbol, share in place.shares.items()) or 'empty'}"
+        for place in entry.ground_state.occupancies
+    ]
+    motifs = [f"{number} {label(motif)}" for motif, number in entry.ground_state.motifs.items()]
+    return [*places, f"polyhedra: {', '.join(motifs)}"] if motifs else places
+
+
+def _first(value: float | None, otherwise: float | None) -> float | None:
+    return otherwise if value is None else value
 
 
 def _missing(doc: PhaseDiagramDoc) -> str:
@@ -308,6 +327,8 @@ def _columns(
             "formation_energy_eV_per_atom": [entry.formation_energy_eV_per_atom for entry in entries],
             "e_above_hull_eV_per_atom": [entry.e_above_hull_eV_per_atom for entry in entries],
             "stable": [entry.stable for entry in entries],
+            "e_above_hull_std_eV_per_atom": [entry.e_above_hull_std_eV_per_atom for entry in entries],
+            "probability_stable": [entry.probability_stable for entry in entries],
             "reference_formation_energy_eV_per_atom": [e.reference_formation_energy_eV_per_atom for e in entries],
             "reference_e_above_hull_eV_per_atom": [e.reference_e_above_hull_eV_per_atom for e in entries],
             "source_key": [entry.source_key for entry in entries],

@@ -1,6 +1,54 @@
 """Stability: formation energies, hulls and ground states."""
 
+from superionic.stability.competing import (
+    Competition,
+    against_competing_phases,
+    phase_diagram_entries,
+    read_competing_phases,
+)
+from superionic.stability.ensembles import ordering_ensemble
 from superionic.stability.formation import atom_fractions, formation_energies, reference_energies
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
+from superionic.stability.mixing import (
+    MixingFreeEnergy,
+    OrderingEnsemble,
+    ideal_mixing_entropy,
+    mixing_free_energy,
+    phase_diagram_at,
+)
+from superionic.stability.motifs import HostMapping, coordination_motifs, map_to_host
+from superionic.stability.uncertainty import (
+    HullUncertainty,
+    committee_covariance,
+    composition_indices,
+    error_covariance,
+    hull_uncertainty,
+    sampled_hull,
+)
 
-__all__ = ["PhaseDiagram", "atom_fractions", "build_phase_diagram", "formation_energies", "reference_energies"]
+__all__ = [
+    "Competition",
+    "HostMapping",
+    "HullUncertainty",
+    "MixingFreeEnergy",
+    "OrderingEnsemble",
+    "PhaseDiagram",
+    "against_competing_phases",
+    "atom_fractions",
+    "build_phase_diagram",
+    "committee_covariance",
+    "composition_indices",
+    "coordination_motifs",
+    "error_covariance",
+    "formation_energies",
+    "hull_uncertainty",
+    "ideal_mixing_entropy",
+    "map_to_host",
+    "mixing_free_energy",
+    "ordering_ensemble",
+    "phase_diagram_at",
+    "phase_diagram_entries",
+    "read_competing_phases",
+    "reference_energies",
+    "sampled_hull",
+]

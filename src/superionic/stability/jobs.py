@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobflow import Maker
 from pymatgen.core import Composition, Structure
@@ -17,9 +18,11 @@ from superionic.labelling.schemas import LabelDoc, LabelSetDoc
 from superionic.potentials.jobs import relax_all
 from superionic.potentials.registry import load_calculator
 from superionic.potentials.schemas import ScreeningDoc
+from superionic.stability.details import with_details
 from superionic.stability.formation import Entry
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
+from superionic.stability.uncertainty import HullUncertainty, composition_indices, error_covariance, hull_uncertainty
 from superionic.stages import StabilitySettings
 from superionic.training.schemas import ModelDoc, Split
 
@@ -95,9 +98,12 @@ class PhaseDiagramMaker(Maker):
     ----------
     name : str
         Name of the job.
+    mobile : str
+        Mobile species; motifs are counted around the other cations.
     """
 
     name: str = "phase diagram"
+    mobile: str = ""
 
     @stage_job(on_missing_none=True, output_schema=PhaseDiagramDoc)
     def make(
@@ -106,6 +112,7 @@ class PhaseDiagramMaker(Maker):
         ground_states: list[GroundStateDoc | None],
         label_sets: list[LabelSetDoc | None],
         end_members: list[CompositionInfo],
+        hosts: list[Structure] | None = None,
     ) -> PhaseDiagramDoc:
         """Build the diagram.
 
@@ -119,6 +126,9 @@ class PhaseDiagramMaker(Maker):
             Labels of the same relaxed structures, in the same order; may be empty.
         end_members : list of CompositionInfo
             Compositions whose ground states are the references.
+        hosts : list of Structure, optional
+            Disordered, charge-decorated host of each ground state, in their order; with them the document says what
+            the ground states look like.
 
         Raises
         ------
@@ -127,12 +137,14 @@ class PhaseDiagramMaker(Maker):
         """
         tuned = fetch(model, ModelDoc)
         found = [state for state in ground_states if state is not None]
+        pairs = zip(ground_states, hosts or [], strict=bool(hosts))
+        host_of = {state.key: host for state, host in pairs if state is not None}
         parents = [tuned, *found, *(labels for labels in label_sets if labels is not None)]
         return produce(
             PhaseDiagramDoc,
-            lambda: _diagram(tuned, ground_states, label_sets, end_members),
+            lambda: with_details(_diagram(tuned, ground_states, label_sets, end_members), found, host_of, self.mobile),
             parents=parents,
-            settings=[member.label for member in end_members],
+            settings=[*(member.label for member in end_members), *([self.mobile, hosts] if hosts else [])],
             spec_key=found[0].spec_key if found else "",
         )
 
@@ -147,7 +159,10 @@ def _diagram(
     _require_end_members(found, end_members)
     rows = [(state, index) for state in found for index in range(len(state.relaxed))]
     members = [member.formula for member in end_members]
-    tuned = build_phase_diagram([_entry(state, index) for state, index in rows], members)
+    phases = [_entry(state, index) for state, index in rows]
+    tuned = build_phase_diagram(phases, members)
+    error = _test_error(model)
+    spread = None if error is None else _spread(phases, members, error)
     reference, level = _reference(rows, label_sets, members)
     missing = len(ground_states) - len(found)
     return PhaseDiagramDoc(
@@ -155,8 +170,8 @@ def _diagram(
         potential=model.potential,
         reference_level_of_theory=level,
         end_members=end_members,
-        entries=[_row(position, row, tuned, reference) for position, row in enumerate(rows)],
-        formation_energy_std_eV_per_atom=_test_error(model),
+        entries=[_row(position, row, tuned, reference, spread) for position, row in enumerate(rows)],
+        formation_energy_std_eV_per_atom=error,
         missing=[f"{missing} compositions have no ground state: see the failures of the stability stage"]
         * bool(missing),
     )
@@ -217,6 +232,7 @@ def _row(
     row: tuple[GroundStateDoc, int],
     tuned: PhaseDiagram,
     reference: dict[int, tuple[float, float, bool]],
+    spread: HullUncertainty | None,
 ) -> PhaseEntry:
     state, index = row
     item = state.relaxed[index]
@@ -236,7 +252,24 @@ def _row(
         reference_formation_energy_eV_per_atom=formation,
         reference_e_above_hull_eV_per_atom=above,
         reference_stable=stable,
+        **({} if spread is None else _spread_fields(spread, position)),
     )
+
+
+def _spread(phases: list[Entry], members: list[str], error_eV_per_atom: float) -> HullUncertainty:
+    """Spread of the hull where compositions are wrong independently and the orderings of each alike."""
+    groups = composition_indices([composition for composition, _, _ in phases])
+    covariance = error_covariance([error_eV_per_atom] * len(phases), groups)
+    return hull_uncertainty(phases, members, covariance)
+
+
+def _spread_fields(spread: HullUncertainty, position: int) -> dict[str, Any]:
+    return {
+        "formation_energy_std_eV_per_atom": float(spread.formation_energy_std_eV_per_atom[position]),
+        "e_above_hull_std_eV_per_atom": float(spread.e_above_hull_std_eV_per_atom[position]),
+        "e_above_hull_interval_eV_per_atom": tuple(spread.e_above_hull_interval_eV_per_atom[position].tolist()),
+        "probability_stable": float(spread.probability_stable[position]),
+    }
 
 
 def _test_error(model: ModelDoc) -> float | None:

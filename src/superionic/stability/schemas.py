@@ -15,6 +15,28 @@ class GroundStateDoc(RelaxedSetDoc):
     failures: list[Failure] = Field(default=[], description="orderings that could not be relaxed")
 
 
+class OrbitOccupancy(Document):
+    """Occupancy of the host's sites of one label."""
+
+    label: str = Field(description="label of the sites in the host")
+    n_sites: int = Field(description="sites in the cell of the ordering")
+    shares: dict[str, float] = Field(
+        description="share of the sites that each element occupies; vacancies are the rest"
+    )
+
+
+class GroundStateDetails(Document):
+    """What the lowest ordering of a composition looks like in its host."""
+
+    occupancies: list[OrbitOccupancy] = Field(description="occupancy per label of the host's sites")
+    lattice_constants: tuple[float, float, float, float, float, float] = Field(
+        description="a, b, c (angstrom), alpha, beta, gamma (degrees) of the relaxed cell as a cell of the host"
+    )
+    motifs: dict[str, int] = Field(description="polyhedra around immobile cations by formula, and their numbers")
+    rms_displacement_A: float = Field(description="root mean square distance of the atoms from the host's sites, A")
+    max_displacement_A: float = Field(description="largest distance of an atom from its site of the host, A")
+
+
 class PhaseEntry(Document):
     """One ordering in the phase diagram."""
 
@@ -27,6 +49,19 @@ class PhaseEntry(Document):
     e_above_hull_eV_per_atom: float = Field(description="energy above the hull of the tuned model, eV/atom")
     stable: bool = Field(description="on the hull of the tuned model")
     lowest: bool = Field(description="lowest ordering of its composition")
+    formation_energy_std_eV_per_atom: float | None = Field(
+        None, description="standard deviation of the formation energy by the model's test error, eV/atom"
+    )
+    e_above_hull_std_eV_per_atom: float | None = Field(
+        None, description="standard deviation of the energy above the hull by the model's test error, eV/atom"
+    )
+    e_above_hull_interval_eV_per_atom: tuple[float, float] | None = Field(
+        None, description="central 95 % of the energy above the hull by the model's test error, eV/atom"
+    )
+    probability_stable: float | None = Field(
+        None, description="probability of being on the hull by the model's test error"
+    )
+    ground_state: GroundStateDetails | None = Field(None, description="what the lowest ordering looks like")
     reference_formation_energy_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_e_above_hull_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_stable: bool | None = Field(None, description="on the hull of the labels")
