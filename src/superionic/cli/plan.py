@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from superionic.cli.console import count_text, emit_json, emit_table
+from superionic.cli.session import ProfileOption, read_spec
 
 if TYPE_CHECKING:
     from superionic.flows.plan import CampaignPlan
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     spec: Annotated[Path, typer.Argument(help="campaign file (YAML)")],
+    profile: ProfileOption = None,
     json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
 ) -> None:
     """Show compositions, exact ordering counts, jobs per stage and a cost estimate; needs no database.
@@ -27,9 +29,8 @@ def plan(
     Example: superionic plan workflows/quickstart.yaml
     """
     from superionic.flows.plan import plan_campaign
-    from superionic.spec import ElectrolyteSpec
 
-    planned = plan_campaign(ElectrolyteSpec.from_file(spec))
+    planned = plan_campaign(read_spec(spec, profile=profile))
     if json:
         emit_json(planned.as_dict())
     else:

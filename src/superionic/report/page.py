@@ -72,6 +72,7 @@ def _header(data: CampaignData) -> Html:
     ]
     if data.spec:
         facts.insert(0, f"mobile species {data.spec.mobile}")
+        facts += [f"profile {data.spec.profile}"] if data.spec.profile else []
     return tag("header", tag("h1", data.name), tag("p", " · ".join(facts)), tag("p", tables.cost_line(data)))
 
 
