@@ -153,3 +153,53 @@ def test_queue_settings_do_not_make_another_campaign(data):
     assert asking.queue["labelling"].adapter == {"nodes": 2}
     with pytest.raises(SpecError, match="queue"):
         load({**data, "queue": {"labeling": {}}})
+
+
+def _with_profile(tmp_path, text):
+    file = tmp_path / "campaign.yaml"
+    file.write_text((WORKFLOWS / "quickstart.yaml").read_text() + text)
+    return file
+
+
+PROFILE = """
+profiles:
+  small:
+    name: small one
+    grid: {points: [{x: 1, y: 0}, {x: 1, y: 1}, {x: 0, y: 1}]}
+    screening: {relax: {max_steps: 7}}
+    orderings: {supercells: auto}
+"""
+
+
+def test_a_profile_changes_what_it_names_and_nothing_else(tmp_path):
+    file = _with_profile(tmp_path, PROFILE)
+    plain, small = ElectrolyteSpec.from_file(file), ElectrolyteSpec.from_file(file, "small")
+    assert plain.key == ElectrolyteSpec.from_file(WORKFLOWS / "quickstart.yaml").key
+    assert (plain.profile, small.profile) == (None, "small")
+    assert small.screening.relax == plain.screening.relax.model_copy(update={"max_steps": 7})
+    assert small.screening.max_structures == plain.screening.max_structures
+    assert len(small.points) == 3
+    same = ("sampling", "labelling", "training", "stability", "transport", "host", "end_members", "seed")
+    assert all(getattr(small, name) == getattr(plain, name) for name in same)
+    # the key is that of the settings, whatever the profile is called, and survives the database
+    assert small.key != plain.key
+    assert small.key == small.model_copy(update={"profile": None}).key
+    stored = ElectrolyteSpec.from_data(small.model_dump(mode="json"))
+    assert (stored.key, stored.profile) == (small.key, "small")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PROFILE.replace("max_steps", "max_step"), r"campaign\.yaml:75: screening\.relax\.max_step: .* 'max_steps'"),
+        (PROFILE.replace("orderings:", "ordering:"), r"campaign\.yaml:76: ordering: unknown key; .* 'orderings'"),
+        (PROFILE.replace("small:", "tiny:"), r"no profile 'small': it has tiny"),
+        ("", r"no profile 'small': it has none"),
+        ("profiles: [small]\n", r"profiles: maps names to settings"),
+        (PROFILE + "    profile: small\n", r"profiles\.small\.profile: unknown key"),
+        (PROFILE + "profile: small\n", r"profile: a profile is chosen with --profile"),
+    ],
+)
+def test_errors_in_profiles_name_line_and_key(tmp_path, text, message):
+    with pytest.raises(SpecError, match=message):
+        ElectrolyteSpec.from_file(_with_profile(tmp_path, text), "small")

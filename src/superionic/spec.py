@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from superionic.errors import SpecError
 from superionic.expressions import Constraint, LinearExpression, as_fraction
 from superionic.provenance import content_key
-from superionic.spec_io import explain_validation_error, read_yaml
+from superionic.spec_io import apply_profile, explain_validation_error, model_in, read_cif, read_yaml
 from superionic.stages import (
     ActiveSettings,
     E0Source,
@@ -27,6 +27,7 @@ from superionic.stages import (
     SamplingSettings,
     ScreeningSettings,
     StabilitySettings,
+    StageSettings,
     TrainingSettings,
     TransportSettings,
     check_orderings,
@@ -156,22 +157,23 @@ class ElectrolyteSpec(_Model):
         None, description="Monte Carlo of orderings in large cells with the tuned model; none without this block"
     )
     queue: QueueTable = Field(default={}, description="priority and batch-queue fields per stage; not part of the key")
+    profile: str | None = Field(None, description="profile of the file (--profile) in use; not part of the key")
     _source: str = PrivateAttr("spec")
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Self:
-        """Read and check a YAML file.
+    def from_file(cls, path: str | Path, profile: str | None = None) -> Self:
+        """Read and check a YAML file, with the settings of one of its profiles if ``profile`` names one.
 
         Raises
         ------
         SpecError
-            If the file is missing or anything in it is wrong; the message names file, key, value
-            and remedy.
+            If the file is missing, has no such profile or anything in it is wrong; the message names file, key,
+            value and remedy.
         """
         file = Path(path)
-        data, lines = read_yaml(file)
+        data, lines = apply_profile(*read_yaml(file), profile, str(file), _stage_blocks(cls))
         if isinstance(data.get("host"), dict) and data["host"].get("cif"):
-            data["host"]["cif_text"] = _read_cif(file, str(data["host"]["cif"]))
+            data["host"]["cif_text"] = read_cif(file, str(data["host"]["cif"]))
         return cls.from_data(data, source=str(file), lines=lines)
 
     @classmethod
@@ -255,7 +257,7 @@ class ElectrolyteSpec(_Model):
     @cached_property
     def key(self) -> str:
         """Content key of everything that shapes results; comments and file names do not."""
-        content = self.model_dump(mode="json", exclude={"host": {"cif"}, "queue": True})
+        content = self.model_dump(mode="json", exclude={"host": {"cif"}, "queue": True, "profile": True})
         if self.montecarlo is None:  # a campaign without it keeps the key that it had before there was one
             del content["montecarlo"]
         if not self.active.rounds:
@@ -388,11 +390,7 @@ def _unique(points: list[CompositionPoint]) -> list[CompositionPoint]:
     return [point for index, point in enumerate(points) if point not in points[:index]]
 
 
-def _read_cif(spec_file: Path, name: str) -> str:
-    path = spec_file.parent / name
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise SpecError(
-            f"{spec_file}: host.cif: cannot read {path}: {error.strerror}; give a path beside the YAML"
-        ) from error
+def _stage_blocks(model: type[BaseModel]) -> frozenset[str]:
+    """Names of the fields that hold the settings of a stage."""
+    found = {name: model_in(field.annotation) for name, field in model.model_fields.items()}
+    return frozenset(name for name, block in found.items() if block is not None and issubclass(block, StageSettings))

@@ -59,6 +59,78 @@ def _plain(node: Any, prefix: str, lines: dict[str, int]) -> Any:  # noqa: ANN40
     return str(node) if isinstance(node, str) else node
 
 
+def read_cif(spec_file: Path, name: str) -> str:
+    """Content of a CIF that a spec names, relative to the spec.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be read.
+    """
+    path = spec_file.parent / name
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise SpecError(
+            f"{spec_file}: host.cif: cannot read {path}: {error.strerror}; give a path beside the YAML"
+        ) from error
+
+
+def apply_profile(
+    data: dict[str, Any], lines: dict[str, int], profile: str | None, source: str, blocks: frozenset[str]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """The spec's data with one of its profiles laid over it, and without the block ``profiles``.
+
+    Keys of a block are changed one by one, at any depth, so that a profile names only what differs; any other
+    key, such as ``grid``, is replaced whole, and so is a list.
+
+    Parameters
+    ----------
+    data, lines : dict
+        As :func:`read_yaml` returns them.
+    profile : str, optional
+        Name of the profile; None for the spec without any.
+    source : str
+        File, for messages.
+    blocks : frozenset of str
+        Keys at the top whose content is merged.
+
+    Returns
+    -------
+    tuple of dict and dict
+        Data, with ``profile`` set if there is one, and lines; those of overridden keys point into the profile.
+
+    Raises
+    ------
+    SpecError
+        If there is no such profile, ``profiles`` is no mapping of mappings, or ``profile`` is in the file.
+    """
+    if "profile" in data:
+        raise SpecError(f"{source}: profile: a profile is chosen with --profile and defined below profiles")
+    profiles = data.get("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(item, dict) for item in profiles.values()):
+        raise SpecError(f"{source}: profiles: maps names to settings, e.g. profiles: {{laptop: {{seed: 1}}}}")
+    base = {key: value for key, value in data.items() if key != "profiles"}
+    if profile is None:
+        return base, lines
+    if profile not in profiles:
+        known = f"it has {', '.join(profiles)}" if profiles else "it has none; add them below profiles"
+        raise SpecError(f"{source}: no profile {profile!r}: {known}")
+    changes = profiles[profile]
+    if odd := sorted({"profile", "profiles"} & set(changes)):
+        raise SpecError(f"{source}: profiles.{profile}.{odd[0]}: unknown key; a profile cannot use another one")
+    merged = {key: _merged(base.get(key), value) if key in blocks else value for key, value in changes.items()}
+    start = f"profiles.{profile}."
+    inside = {key.removeprefix(start): line for key, line in lines.items() if key.startswith(start)}
+    return base | merged | {"profile": profile}, lines | inside
+
+
+def _merged(old: Any, new: Any) -> Any:  # noqa: ANN401 (YAML holds anything)
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    return old | {key: _merged(old.get(key), value) for key, value in new.items()}
+
+
 def explain_validation_error(error: ValidationError, model: type[BaseModel], source: str, lines: dict[str, int]) -> str:
     """Message that names file, line, key, value and remedy of each problem of a spec."""
     return "\n".join(_explain(problem, model, source, lines) for problem in error.errors())
@@ -90,15 +162,16 @@ def _model_at(location: list[str], model: type[BaseModel]) -> type[BaseModel] | 
     for part in location:
         if current is None or part.isdigit() or part not in current.model_fields:
             continue
-        current = _model_in(current.model_fields[part].annotation)
+        current = model_in(current.model_fields[part].annotation)
     return current
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 (any annotation)
+def model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 (any annotation)
+    """The first pydantic model in an annotation such as ``Model | None``; None if there is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
+        found = model_in(argument)
         if found is not None:
             return found
     return None

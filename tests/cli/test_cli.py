@@ -95,7 +95,9 @@ def test_plan_of_the_full_campaign():
     largest = next(c for c in plan["compositions"] if c["label"] == "x=0.5,y=0.5")["distinct"]
     assert largest["1x1x1"] == 6672
     assert largest["1x2x2"] == pytest.approx(7.4e20, rel=0.01)
-    assert next(s for s in plan["stages"] if s["stage"] == "labelling")["cpu_hours"] is None
+    labelling = next(s for s in plan["stages"] if s["stage"] == "labelling")
+    assert labelling["cpu_hours"] == labelling["label_hours"] > 0
+    assert labelling["gpu_hours"] == 0
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from superionic.flows.cost import CORES_PER_GPU, CPU_S_PER_ATOM_STEP, VASP_CORE_HOURS
 from superionic.flows.plan import plan_campaign
 from superionic.spec import ElectrolyteSpec
+from superionic.stages import LabelEngine
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
@@ -43,3 +45,44 @@ def test_learning_curve_counts_modes_seeds_and_the_predictions_of_its_models():
     per_model = stages["stability"].jobs + stages["transport"].jobs
     assert stages["property curve"].jobs == 2 * per_model
     assert "property curve" not in {stage.stage for stage in plan_campaign(spec).stages}
+
+
+@pytest.mark.parametrize("name", ["nasicon", "lpgso", "liybc"])
+def test_laptop_profiles_fit_into_ninety_minutes_on_two_cores(name):
+    full, laptop = (ElectrolyteSpec.from_file(WORKFLOWS / f"{name}.yaml", profile) for profile in (None, "laptop"))
+    assert full.key != laptop.key
+    assert full.name != laptop.name
+    assert laptop.points
+    assert {point.label for point in laptop.points} < {point.label for point in full.points}
+    assert {*map(str, laptop.end_members)} == {*map(str, full.end_members)}
+    total = plan_campaign(laptop).total
+    assert 0 < total.cpu_hours <= 2 * 1.5
+    assert total.basis == "without ordering"
+
+
+def test_costs_add_up_and_name_what_is_unknown():
+    spec = ElectrolyteSpec.from_file(WORKFLOWS / "liybc.yaml")
+    plan = plan_campaign(spec)
+    stages = {stage.stage: stage for stage in plan.stages}
+    # 90 parents of 80 atoms, 30 frames each: four times the assumed cost of 40 atoms
+    assert stages["labelling"].label_hours == pytest.approx(90 * 30 * 4 * VASP_CORE_HOURS)
+    assert plan.total.cpu_hours == pytest.approx(sum(s.cpu_hours for s in plan.stages if s.cpu_hours is not None))
+    potential = plan.total.cpu_hours - plan.total.label_hours
+    assert plan.total.gpu_hours == pytest.approx(potential / CORES_PER_GPU["mace-mp-0a-medium"])
+    unknown = spec.model_copy(
+        update={
+            "foundation": "my.model",
+            "labelling": spec.labelling.model_copy(update={"engine": LabelEngine.CP2K_SCAN}),
+        }
+    )
+    total = plan_campaign(unknown).total
+    assert (total.cpu_hours, total.gpu_hours, total.label_hours) == (0, None, 0)
+    assert "labelling, training, stability, transport" in total.basis
+
+
+def test_monte_carlo_costs_what_the_md_in_its_cells_costs():
+    spec = ElectrolyteSpec.from_file(WORKFLOWS / "nasicon.yaml")
+    stage = next(s for s in plan_campaign(spec).stages if s.stage == "monte carlo")
+    # three snapshots of 64 primitive cells of 40 atoms, 3.5 ns each; relaxations come on top
+    md = 3 * 2560 * 3.5e6 * CPU_S_PER_ATOM_STEP["mace-mp-0a-medium"] / 3600
+    assert md < stage.cpu_hours < 1.01 * md

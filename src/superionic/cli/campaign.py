@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from superionic.cli.console import emit_json, emit_table, say, seconds
-from superionic.cli.session import JsonOption, LabelsOption, ProjectOption, open_project, read_spec
+from superionic.cli.session import JsonOption, LabelsOption, ProfileOption, ProjectOption, open_project, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +60,7 @@ def run(
     no_launchpad: Annotated[
         bool, typer.Option("--no-launchpad", help="run in this process without FireWorks, for debugging; no resume")
     ] = False,
+    profile: ProfileOption = None,
     labels: LabelsOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -67,7 +68,7 @@ def run(
 
     Example: superionic run workflows/quickstart.yaml -o report.html
     """
-    loaded = read_spec(spec, labels)
+    loaded = read_spec(spec, labels, profile)
     if no_launchpad:
         _run_in_process(loaded, project)
     else:
@@ -77,6 +78,7 @@ def run(
 def submit(
     spec: SpecArgument,
     project: ProjectOption = Path(),
+    profile: ProfileOption = None,
     labels: LabelsOption = None,
     retry: Annotated[
         str | None, typer.Option(help="run refused labels again: failed for all, or one cause such as not_converged")
@@ -98,7 +100,7 @@ def submit(
     from superionic.launch.launchpad import launchpad
     from superionic.launch.submit import is_submitted
 
-    loaded = read_spec(spec, labels)
+    loaded = read_spec(spec, labels, profile)
     if retry is not None or changes:
         retry_campaign(loaded, project, retry or "failed", changes or [], json)
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from superionic.cli.console import count_text, emit_json, emit_table, say
-from superionic.cli.session import JsonOption
+from superionic.cli.session import JsonOption, ProfileOption
 from superionic.cli.task_progress import TaskProgress
 from superionic.errors import InputError
 
@@ -82,6 +82,7 @@ def enumerate_(
     nearest: Annotated[
         bool, typer.Option("--nearest", help="CIF: adopt the nearest neutral composition that the supercells hold")
     ] = False,
+    profile: ProfileOption = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="rows of each printed table")] = 20,
     json: JsonOption = False,
 ) -> None:
@@ -99,11 +100,11 @@ def enumerate_(
     }
     changes = {key: value for key, value in changes.items() if value is not None}
     if source.suffix.lower() in CIF_SUFFIXES:
-        _refuse_options("a CIF", {"--at": at})
+        _refuse_options("a CIF", {"--at": at, "--profile": profile})
         header, tasks = _cif(source, changes, charges, seed, nearest)
     else:
         _refuse_options("a spec", {"--charges": charges, "--nearest": nearest})
-        header, tasks = _spec(source, changes, at or [], seed)
+        header, tasks = _spec(source, changes, at or [], seed, profile)
     if rank is not None:
         _refuse_options("--rank", {"--decorations": decorations})
         header["decorations_ranked_by"] = rank
@@ -144,12 +145,12 @@ def _settings(base: dict[str, Any], changes: dict[str, Any]) -> OrderingSettings
 
 
 def _spec(
-    source: Path, changes: dict[str, Any], at: list[str], seed: int | None
+    source: Path, changes: dict[str, Any], at: list[str], seed: int | None, profile: str | None
 ) -> tuple[dict[str, Any], list[OrderingTask]]:
+    from superionic.cli.session import read_spec
     from superionic.ordering.tasks import spec_tasks
-    from superionic.spec import ElectrolyteSpec
 
-    spec = ElectrolyteSpec.from_file(source)
+    spec = read_spec(source, profile=profile)
     header = {"source": str(source), "name": spec.name, "spec_key": spec.key}
     update: dict[str, Any] = {"orderings": _settings(spec.orderings.model_dump(), changes)}
     spec = spec.model_copy(update=update if seed is None else update | {"seed": seed})

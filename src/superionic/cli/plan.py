@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from superionic.cli.console import count_text, emit_json, emit_table
+from superionic.cli.console import count_text, emit_json, emit_table, say
+from superionic.cli.session import ProfileOption, read_spec
 
 if TYPE_CHECKING:
     from superionic.flows.plan import CampaignPlan
+
+ROUND_HOURS = 1000
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     spec: Annotated[Path, typer.Argument(help="campaign file (YAML)")],
+    profile: ProfileOption = None,
     json: Annotated[bool, typer.Option("--json", help="machine-readable output")] = False,
 ) -> None:
     """Show compositions, exact ordering counts, jobs per stage and a cost estimate; needs no database.
@@ -27,9 +31,8 @@ def plan(
     Example: superionic plan workflows/quickstart.yaml
     """
     from superionic.flows.plan import plan_campaign
-    from superionic.spec import ElectrolyteSpec
 
-    planned = plan_campaign(ElectrolyteSpec.from_file(spec))
+    planned = plan_campaign(read_spec(spec, profile=profile))
     if json:
         emit_json(planned.as_dict())
     else:
@@ -52,9 +55,19 @@ def _tables(planned: CampaignPlan) -> None:
     )
     emit_table(
         "stages",
-        ("stage", "jobs", "work", "CPU hours", "basis of the estimate"),
+        ("stage", "jobs", "work", "CPU core hours", "of which labels", "rest on a GPU, hours", "basis of the estimate"),
         [
-            (s.stage, str(s.jobs), s.work, "-" if s.cpu_hours is None else f"{s.cpu_hours:.3g}", s.basis)
-            for s in planned.stages
+            (s.stage, str(s.jobs), s.work, *map(_hours, (s.cpu_hours, s.label_hours, s.gpu_hours)), s.basis)
+            for s in (*planned.stages, planned.total)
         ],
     )
+    say(
+        "costs are rough, of labels by VASP and of GPUs assumed (docs/howto/three-systems.md); CPU core hours divided "
+        "by cores are the least wall time"
+    )
+
+
+def _hours(hours: float | None) -> str:
+    if hours is None:
+        return "unknown"
+    return f"{round(hours):,}" if hours >= ROUND_HOURS else f"{hours:.3g}"

@@ -27,20 +27,24 @@ LabelsOption = Annotated[
     ),
 ]
 
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", metavar="NAME", help="use this profile of the spec, e.g. laptop")
+]
 
-def read_spec(file: Path, labels: str | None = None) -> ElectrolyteSpec:
-    """The spec of a file, with another label engine if one is given; its key is then another, too.
+
+def read_spec(file: Path, labels: str | None = None, profile: str | None = None) -> ElectrolyteSpec:
+    """The spec of a file, with a profile or another label engine if one is given; its key is then another, too.
 
     Raises
     ------
     InputError
-        If the spec is invalid or there is no such engine.
+        If the spec is invalid or there is no such engine or profile.
     """
     from superionic.errors import InputError
     from superionic.spec import ElectrolyteSpec
     from superionic.stages import LabelEngine
 
-    spec = ElectrolyteSpec.from_file(file)
+    spec = ElectrolyteSpec.from_file(file, profile)
     if labels is None or labels == spec.labelling.engine:
         return spec
     if labels not in list(LabelEngine):

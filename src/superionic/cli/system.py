@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from superionic.cli.console import emit_json, emit_table, say, seconds
-from superionic.cli.session import JsonOption, LabelsOption, ProjectOption
+from superionic.cli.session import JsonOption, LabelsOption, ProfileOption, ProjectOption
 
 if TYPE_CHECKING:
     from superionic.cli.check import Check
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     spec: Annotated[Path | None, typer.Argument(help="campaign file to check the installation for")] = None,
     project: ProjectOption = Path(),
+    profile: ProfileOption = None,
     labels: LabelsOption = None,
     category: Annotated[
         list[str] | None, typer.Option(help="only what jobs of this category need here: vasp, gpu, cpu (repeatable)")
@@ -46,7 +47,9 @@ def doctor(
     Example: superionic doctor workflows/quickstart.yaml --via-queue
     """
     with contextlib.redirect_stdout(sys.stderr):  # FireWorks prints when it finds several configuration files
-        checks = _checks(spec, project, labels, category, wait if via_queue else None)
+        checks = _checks(
+            spec, project, {"--labels": labels, "--profile": profile}, category, wait if via_queue else None
+        )
     if json:
         emit_json([asdict(check) for check in checks])
     else:
@@ -74,7 +77,7 @@ def _rows(checks: list[Check]) -> list[tuple[str, str, str, str]]:
 
 
 def _checks(
-    file: Path | None, project: Path, labels: str | None, names: list[str] | None, wait_s: float | None
+    file: Path | None, project: Path, chosen: dict[str, str | None], names: list[str] | None, wait_s: float | None
 ) -> list[Check]:
     """Checks of this machine, or, with a time to wait, those of database and queue here and the rest over there."""
     from superionic.cli.checks import run_checks
@@ -86,12 +89,15 @@ def _checks(
 
     if unknown := sorted(set(names or []) - set(Category)):
         raise InputError(f"--category {unknown[0]}: there are {', '.join(Category)}")
-    spec = read_spec(file, labels) if file else None
+    spec = read_spec(file, chosen["--labels"], chosen["--profile"]) if file else None
     categories = set(names) if names else None
     if wait_s is None:
         return run_checks(spec, project, categories)
     here = run_checks(spec, project, set())
-    arguments = [*([str(file.resolve())] if file else []), *(["--labels", labels] if labels else [])]
+    arguments = [
+        *([str(file.resolve())] if file else []),
+        *(text for option, value in chosen.items() if value for text in (option, value)),
+    ]
     return [*here, *checks_via_queue(arguments, project, categories or needed_categories(spec), here, wait_s)]
 
 

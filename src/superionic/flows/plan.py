@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from superionic.flows.montecarlo import montecarlo_cells
+from superionic.flows.cost import gpu_hours, label_hours, potential_hours
+from superionic.flows.montecarlo import montecarlo_cells, primitive_host
 from superionic.flows.production import planned_runs, transport_points
 from superionic.flows.stages import Stage
 from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
 from superionic.ordering.supercells import supercell_label, supercell_size
 from superionic.spec import ElectrolyteSpec
-from superionic.stages import E0Source, LabelEngine, TrainingMode
+from superionic.stages import E0Source, LabelEngine, MonteCarloSettings, TrainingMode
 from superionic.supercell_choice import SupercellShape
+from superionic.units import FS_PER_PS
 
-SECONDS_PER_HOUR = 3600.0
-CPU_S_PER_ATOM_STEP = {"superionic-mini": 0.0004, "mace-mp-0a-medium": 0.014}
-"""CPU seconds per atom and MD step on one x86-64 core, measured with 20- to 80-atom halide cells. The figure of
-MACE-MP-0a medium is that of its architecture; a GPU is one to two orders of magnitude faster."""
-CPU_S_PER_ATOM_TEACHER = 0.006
-"""CPU seconds per atom of a CHGNet single point, measured likewise."""
 TRAINING_STEPS_PER_STRUCTURE = 3.0
 """A training pass over a structure costs about three evaluations of its forces."""
+LABEL_BASIS = {
+    LabelEngine.VASP_SCAN: "assumed; time one label on your machine and multiply",
+    LabelEngine.CP2K_SCAN: "time one label on your machine and multiply",
+    LabelEngine.TEACHER_CHGNET_R2SCAN: "teacher potential",
+}
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,33 @@ class CompositionPlan:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """Work of one stage; ``cpu_hours`` is None where no honest estimate exists, ``basis`` says why or how."""
+    """Work of one stage; a cost is None where nothing is known, ``basis`` says why or how.
+
+    Attributes
+    ----------
+    stage : str
+        The stage.
+    jobs : int
+        Its jobs.
+    work : str
+        What they do.
+    cpu_hours : float or None
+        All on CPU cores: core hours.
+    basis : str
+        What the estimate rests on.
+    gpu_hours : float or None
+        GPU hours of all but the labels, if a GPU evaluates the potential.
+    label_hours : float
+        Those of the core hours that labels take, also beside a GPU.
+    """
 
     stage: str
     jobs: int
     work: str
     cpu_hours: float | None
     basis: str
+    gpu_hours: float | None = None
+    label_hours: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +75,21 @@ class CampaignPlan:
     spec_key: str
     compositions: list[CompositionPlan]
     stages: list[StagePlan]
+
+    @property
+    def total(self) -> StagePlan:
+        """Sum of what is known; the basis names the stages that are not in it."""
+        unknown = [stage.stage for stage in self.stages if stage.cpu_hours is None]
+        on_gpu = [stage.gpu_hours for stage in self.stages if stage.gpu_hours is not None]
+        return StagePlan(
+            "total",
+            sum(stage.jobs for stage in self.stages),
+            "",
+            sum(stage.cpu_hours or 0.0 for stage in self.stages),
+            f"without {', '.join(unknown)}" if unknown else "",
+            sum(on_gpu) if on_gpu else None,
+            sum(stage.label_hours for stage in self.stages),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for ``--json``; counts too large for a JSON number stay exact as integers."""
@@ -87,7 +123,13 @@ def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[Com
     atoms = [_atoms(cell, max(cell.supercells, key=supercell_size)) for cell in cells]
     stability, transport = _stability(spec, screened, atoms), _transport(spec, cells)
     return [
-        StagePlan(Stage.ORDERING, len(cells), f"{sum(c.kept for c in compositions)} orderings kept", None, "seconds"),
+        StagePlan(
+            Stage.ORDERING,
+            len(cells),
+            f"{sum(c.kept for c in compositions)} orderings kept",
+            None,
+            "seconds to minutes each",
+        ),
         _screening(spec, screened, atoms),
         _sampling(spec, parents, atoms),
         _labelling(spec, parents, atoms),
@@ -101,17 +143,17 @@ def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[Com
 
 def _screening(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
     steps = spec.screening.relax.max_steps
-    cost = _md_hours(spec, sum(n * a * steps for n, a in zip(screened, atoms, strict=True)))
+    cost = potential_hours(spec.foundation, sum(n * a * steps for n, a in zip(screened, atoms, strict=True)))
     work = f"{sum(screened)} relaxations with {spec.foundation}"
-    return StagePlan(Stage.SCREENING, len(screened), work, cost, "at most; one CPU core")
+    return StagePlan(Stage.SCREENING, len(screened), work, cost, "at most", gpu_hours(spec.foundation, cost))
 
 
 def _sampling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
     settings = spec.sampling
     steps = settings.time_ps * 1000 / settings.time_step_fs
-    cost = _md_hours(spec, steps * sum(n * a for n, a in zip(parents, atoms, strict=True)))
+    cost = potential_hours(spec.foundation, steps * sum(n * a for n, a in zip(parents, atoms, strict=True)))
     work = f"{sum(parents)} MD runs of {settings.time_ps:g} ps at {settings.temperature_K:g} K"
-    return StagePlan(Stage.SAMPLING, sum(parents), work, cost, "one CPU core")
+    return StagePlan(Stage.SAMPLING, sum(parents), work, cost, "", gpu_hours(spec.foundation, cost))
 
 
 def _labelling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
@@ -120,13 +162,11 @@ def _labelling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> S
     work += f", then at most {spec.active.rounds} x {spec.active.labels_per_round}" if further else ""
     if atoms_alone := len(spec.elements) if spec.training.e0_source is E0Source.ISOLATED else 0:
         first, work = first + atoms_alone, f"{work}, {atoms_alone} isolated atoms"
-    if spec.labelling.engine is not LabelEngine.TEACHER_CHGNET_R2SCAN:
-        return StagePlan(
-            Stage.LABELLING, first + further, work, None, "DFT: time one label on your machine and multiply"
-        )
     mean_atoms = sum(n * a for n, a in zip(parents, atoms, strict=True)) / sum(parents)
-    cost = (first + further) * mean_atoms * CPU_S_PER_ATOM_TEACHER
-    return StagePlan(Stage.LABELLING, first + further, work, cost / SECONDS_PER_HOUR, "teacher potential, one CPU core")
+    drawn = [(spec.sampling.frames * n, a) for n, a in zip(parents, atoms, strict=True)]
+    cost = label_hours(spec.labelling.engine, [*drawn, (further, mean_atoms)])
+    basis = LABEL_BASIS[spec.labelling.engine]
+    return StagePlan(Stage.LABELLING, first + further, work, cost, basis, gpu_hours(spec.foundation, 0.0), cost or 0.0)
 
 
 def _first_labels(spec: ElectrolyteSpec, parents: list[int]) -> int:
@@ -139,9 +179,8 @@ def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> St
     evaluations = sum(structures) * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE
     names = ", ".join(mode.value for mode in _modes(spec))
     work = f"{len(structures)} x {names}, at most {spec.training.max_epochs} epochs"
-    return StagePlan(
-        Stage.TRAINING, len(structures), work, _md_hours(spec, evaluations * mean_atoms), "at most; one CPU core"
-    )
+    cost = potential_hours(spec.foundation, evaluations * mean_atoms)
+    return StagePlan(Stage.TRAINING, len(structures), work, cost, "at most", gpu_hours(spec.foundation, cost))
 
 
 def _training_sizes(spec: ElectrolyteSpec, parents: list[int]) -> list[float]:
@@ -172,14 +211,18 @@ def _modes(spec: ElectrolyteSpec) -> list[TrainingMode]:
 def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
     relaxed = [min(spec.stability.max_structures, number) for number in screened]
     steps = spec.stability.relax.max_steps
-    cost = _md_hours(spec, sum(n * a * steps for n, a in zip(relaxed, atoms, strict=True)))
-    labels = f", {sum(relaxed)} reference labels" if spec.stability.compare_with_labels else ""
+    cells = list(zip(relaxed, atoms, strict=True))
+    cost = potential_hours(spec.foundation, sum(n * a * steps for n, a in cells))
+    compared = label_hours(spec.labelling.engine, cells) if spec.stability.compare_with_labels else 0.0
+    work = f"{sum(relaxed)} relaxations" + (f", {sum(relaxed)} reference labels" * spec.stability.compare_with_labels)
     return StagePlan(
         Stage.STABILITY,
         len(relaxed),
-        f"{sum(relaxed)} relaxations{labels}",
-        cost,
-        "at most, labels apart; one CPU core",
+        work,
+        None if cost is None else cost + (compared or 0.0),
+        "at most, labels apart" if compared is None else "at most",
+        gpu_hours(spec.foundation, cost),
+        compared or 0.0,
     )
 
 
@@ -195,8 +238,8 @@ def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
     ) * supercell_size(settings.supercell)
     n_runs = sum(len(runs) for _, runs in chosen)
     work = f"{n_runs} MD runs, {time_ps:g} ps in all"
-    cost = _md_hours(spec, atom_ps * 1000 / settings.time_step_fs)
-    return StagePlan(Stage.TRANSPORT, n_runs, work, cost, "smallest cell; one CPU core")
+    cost = potential_hours(spec.foundation, atom_ps * 1000 / settings.time_step_fs)
+    return StagePlan(Stage.TRANSPORT, n_runs, work, cost, "smallest cell", gpu_hours(spec.foundation, cost))
 
 
 def _property_curve(
@@ -206,27 +249,38 @@ def _property_curve(
     n_models = len(_curve_sizes(spec, _first_labels(spec, parents))) if spec.training.property_curve else 0
     if not n_models:
         return []
-    costs = [stage.cpu_hours for stage in (stability, transport) if stage.cpu_hours is not None]
+    again = CampaignPlan("", "", [], [stability, transport]).total
+    known = stability.cpu_hours is not None and transport.cpu_hours is not None
+    cost = n_models * (again.cpu_hours or 0.0) if known else None
+    on_gpu = None if again.gpu_hours is None else n_models * again.gpu_hours
     work = f"{n_models} more models through stability and transport"
-    jobs, cost = n_models * (stability.jobs + transport.jobs), n_models * sum(costs) if costs else None
-    return [StagePlan("property curve", jobs, work, cost, "as stability and transport")]
+    basis, labels = "as stability and transport", n_models * again.label_hours
+    return [StagePlan("property curve", n_models * again.jobs, work, cost, basis, on_gpu, labels)]
 
 
 def _monte_carlo(spec: ElectrolyteSpec, cells: list[GridCell]) -> list[StagePlan]:
-    number, settings = len(montecarlo_cells(spec, cells)), spec.montecarlo
-    if settings is None or not number:
+    chosen, settings = montecarlo_cells(spec, cells), spec.montecarlo
+    if settings is None or not chosen:
         return []
-    replicas = number * settings.replicas
+    replicas = len(chosen) * settings.replicas
     drawn = replicas * settings.snapshots_per_replica
     runs = drawn * len(spec.transport.temperatures_K)
     work = f"{replicas} Monte Carlo replicas, {drawn} snapshots, {runs} MD runs"
-    jobs = replicas + drawn + runs
-    return [StagePlan("monte carlo", jobs, work, None, "MD in the Monte Carlo cell; time one run and multiply")]
+    cost = potential_hours(spec.foundation, sum(_monte_carlo_steps(spec, settings, cell) for cell in chosen))
+    basis = "at most, Monte Carlo moves apart"
+    return [StagePlan("monte carlo", replicas + drawn + runs, work, cost, basis, gpu_hours(spec.foundation, cost))]
 
 
-def _md_hours(spec: ElectrolyteSpec, atom_steps: float) -> float | None:
-    cost = CPU_S_PER_ATOM_STEP.get(spec.foundation)
-    return None if cost is None else atom_steps * cost / SECONDS_PER_HOUR
+def _monte_carlo_steps(spec: ElectrolyteSpec, settings: MonteCarloSettings, cell: GridCell) -> float:
+    """Evaluations per atom that one composition takes: training orderings, snapshots, MD of these."""
+    relax = settings.training_relax.max_steps if settings.training_relax else 1
+    atoms = primitive_host(cell.structure).composition.num_atoms
+    trained = settings.training_orderings * relax * atoms * max(map(supercell_size, settings.training_supercells))
+    md = sum(
+        spec.transport.length_ps(t)[0] * FS_PER_PS / spec.transport.time_step_fs for t in spec.transport.temperatures_K
+    )
+    drawn = settings.replicas * settings.snapshots_per_replica
+    return trained + drawn * (settings.snapshot_relax.max_steps + md) * atoms * supercell_size(settings.supercell)
 
 
 def _atoms(cell: GridCell, size: SupercellShape) -> int:

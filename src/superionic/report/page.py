@@ -72,6 +72,7 @@ def _header(data: CampaignData) -> Html:
     ]
     if data.spec:
         facts.insert(0, f"mobile species {data.spec.mobile}")
+        facts += [f"profile {data.spec.profile}"] if data.spec.profile else []
     return tag("header", tag("h1", data.name), tag("p", " · ".join(facts)), tag("p", tables.cost_line(data)))
 
 
@@ -106,11 +107,19 @@ def _stability(data: CampaignData) -> Html:
     if data.phase_diagram is None:
         return unavailable("the campaign has no phase diagram; see the failures and the timeline")
     from superionic.report.figures_stability import formation_chart, phase_diagram_chart
+    from superionic.report.tables_references import stability_references
 
     diagram = phase_diagram_chart(data.phase_diagram)
     count = len(data.phase_diagram.end_members)
     reason = f"a phase diagram is drawn for two or three end members, here are {count}; the table has the numbers"
-    return join([None if diagram else unavailable(reason), grid([diagram, formation_chart(data.phase_diagram)])])
+    published = stability_references(data)
+    return join(
+        [
+            None if diagram else unavailable(reason),
+            grid([diagram, formation_chart(data.phase_diagram)]),
+            details("Published values", published, open_=True) if published else None,
+        ]
+    )
 
 
 def _transport(data: CampaignData) -> Html:
@@ -120,11 +129,13 @@ def _transport(data: CampaignData) -> Html:
     from superionic.report.figures_msd import msd_chart
     from superionic.report.figures_transport import arrhenius_chart
     from superionic.report.tables_pathways import pathway_parts
+    from superionic.report.tables_references import transport_references
 
     arrhenius = arrhenius_chart(data.conductivities)
     fits = tables_transport.fits_table(data.conductivities)
     directions = tables_transport.directions_table(data.conductivities)
     speed = tables_transport.md_table(data.trajectories)
+    published = transport_references(data)
     reason = "none were computed (transport.pathway_temperature_K, or its run is missing)"
     return join(
         [
@@ -132,6 +143,7 @@ def _transport(data: CampaignData) -> Html:
             grid([arrhenius, msd_chart(data.diffusions)]),
             pathway_parts(data.pathways) if data.pathways else unavailable(f"pathways: {reason}"),
             details("Arrhenius fits", fits, open_=True) if fits else None,
+            details("Published values", published, open_=True) if published else None,
             details("Diffusivities along the axes and in the planes (cm²/s)", directions) if directions else None,
             details(f"All {len(data.diffusions)} runs", tables_transport.runs_table(data.diffusions), open_=True),
             details("Speed and cost of the MD", speed) if speed else None,

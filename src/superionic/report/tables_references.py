@@ -1,0 +1,112 @@
+"""Published numbers beside ours, each marked with its level of theory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from superionic.references import ReferenceQuantity, ReferenceValue, reference_values
+from superionic.report.data import CampaignData
+from superionic.report.markup import Content, Html, formula, join, table, tag
+from superionic.report.numbers import interval, significant, with_error
+from superionic.report.summary import NOTHING
+from superionic.stability.schemas import PhaseEntry
+from superionic.transport.schemas import ConductivityDoc
+
+MEV_PER_EV = 1000.0
+SAME_TEMPERATURE_K = 1.0
+NAMES: dict[ReferenceQuantity, Content] = {
+    ReferenceQuantity.CONDUCTIVITY: "σ (S/cm)",
+    ReferenceQuantity.ACTIVATION_ENERGY: Html("E<sub>a</sub> (eV)"),
+    ReferenceQuantity.FORMATION_ENERGY: "formation energy (meV/atom)",
+    ReferenceQuantity.ABOVE_HULL: "energy above hull (meV/atom)",
+}
+OF_TRANSPORT = (ReferenceQuantity.CONDUCTIVITY, ReferenceQuantity.ACTIVATION_ENERGY)
+OF_STABILITY = (ReferenceQuantity.FORMATION_ENERGY, ReferenceQuantity.ABOVE_HULL)
+
+
+def transport_references(data: CampaignData) -> Html | None:
+    """Published conductivities and activation energies of the campaign's compositions; None without any."""
+    docs = {doc.composition.formula: doc for doc in data.conductivities if doc.composition}
+    rows = [
+        _row(name, value, _of_transport(doc, value))
+        for name, doc in docs.items()
+        for value in _values(name, OF_TRANSPORT)
+    ]
+    level = data.conductivities[0].level_of_theory if data.conductivities else ""
+    return _table(rows, level)
+
+
+def stability_references(data: CampaignData) -> Html | None:
+    """Published formation energies and hull distances of the campaign's compositions; None without any."""
+    if data.phase_diagram is None:
+        return None
+    lowest = {entry.composition.formula: entry for entry in data.phase_diagram.entries if entry.lowest}
+    error = data.phase_diagram.formation_energy_std_eV_per_atom
+    rows = [
+        _row(name, value, _of_stability(entry, value, error))
+        for name, entry in lowest.items()
+        for value in _values(name, OF_STABILITY)
+    ]
+    return _table(rows, data.phase_diagram.reference_level_of_theory or "")
+
+
+def _values(name: str, quantities: Sequence[ReferenceQuantity]) -> list[ReferenceValue]:
+    return [value for value in reference_values() if value.quantity in quantities and value.is_of(name)]
+
+
+def _row(name: str, value: ReferenceValue, ours: Content) -> list[Content]:
+    at = f" at {value.temperature_K:g} K" if value.temperature_K else ""
+    where = value.source.citation if value.source.doi is None else f"doi {value.source.doi}"
+    phase = tag("small", value.phase) if value.phase else ""
+    return [
+        join([formula(name), phase], " "),
+        join([NAMES[value.quantity], at]),
+        ours,
+        _published(value),
+        value.level,
+        join([where, tag("small", value.note)], " ") if value.note else where,
+    ]
+
+
+def _published(value: ReferenceValue) -> str:
+    if value.low is not None and value.high is not None:
+        return interval(value.low, value.high)
+    if value.value is None:
+        return NOTHING
+    if value.std is not None:
+        return with_error(value.value, value.std)
+    return f"{value.value:g}".replace("-", "−")
+
+
+def _of_transport(doc: ConductivityDoc, value: ReferenceValue) -> Content:
+    if value.quantity is ReferenceQuantity.ACTIVATION_ENERGY:
+        return with_error(doc.activation_energy_eV, doc.activation_energy_std_eV)
+    wanted = value.temperature_K or 0.0
+    for point in doc.points:
+        if abs(point.temperature_K - wanted) <= SAME_TEMPERATURE_K:
+            return with_error(point.conductivity_S_per_cm, point.conductivity_std_S_per_cm)
+    extrapolated, bounds = doc.conductivity_at_reference_S_per_cm, doc.conductivity_at_reference_95_S_per_cm
+    # room temperature is 298 K to some and 300 K to others
+    if extrapolated is None or abs(doc.reference_temperature_K - wanted) > 2 * SAME_TEMPERATURE_K:
+        return NOTHING
+    ends = f", 95 %: {interval(bounds.low, bounds.high)}" if bounds else ""
+    return join([significant(extrapolated), tag("small", f"fit, at {doc.reference_temperature_K:g} K{ends}")], " ")
+
+
+def _of_stability(entry: PhaseEntry, value: ReferenceValue, error_eV_per_atom: float | None) -> str:
+    above = value.quantity is ReferenceQuantity.ABOVE_HULL
+    ours = entry.e_above_hull_eV_per_atom if above else entry.formation_energy_eV_per_atom
+    error = None if error_eV_per_atom is None else error_eV_per_atom * MEV_PER_EV
+    return "0" if ours == 0 else with_error(ours * MEV_PER_EV, error)
+
+
+def _table(rows: list[list[Content]], level: str) -> Html | None:
+    if not rows:
+        return None
+    header = ["Composition", "quantity", "this campaign", "published", "level of theory", "source"]
+    learnt = f" by a model that learnt from labels of {level}" if level else ""
+    note = (
+        f"This campaign: the tuned model{learnt}. Levels of theory, structures and cells differ, so agreement is no "
+        "proof and disagreement no error by itself. A phase is named where it may not be the one computed here."
+    )
+    return join([table(header, rows, numeric=(2, 3)), tag("p", note, class_="note")])

@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import pytest
+
+from superionic.report.numbers import significant, with_error
+from superionic.report.tables_references import stability_references, transport_references
+
+
+def _with(doc, **changes):
+    return doc.model_copy(update=changes)
+
+
+def _first(campaign, **changes):
+    """The campaign with one conductivity, that of Li3InCl6, changed."""
+    doc = next(doc for doc in campaign.conductivities if doc.composition.formula == "Li3InCl6")
+    return replace(campaign, conductivities=(_with(doc, **changes),))
+
+
+def test_published_numbers_stand_beside_ours_with_level_and_source(campaign):
+    page = transport_references(_first(campaign, activation_energy_eV=0.3456, activation_energy_std_eV=0.012))
+    assert with_error(0.3456, 0.012) in page
+    for words in ("0.24", "MACE-MP-0a tuned to SCAN", "AIMD", "ref. 82", "doi 10.1039/d5ta05321h", "experiment"):
+        assert words in page
+    assert "0.77" not in page  # of another composition
+
+
+@pytest.mark.parametrize(("reference_K", "shown"), [(300.0, True), (298.15, True), (310.0, False)])
+def test_extrapolated_conductivities_are_compared_at_their_temperature_only(campaign, reference_K, shown):
+    changes = {"points": [], "reference_temperature_K": reference_K, "conductivity_at_reference_S_per_cm": 1.23e-3}
+    page = transport_references(_first(campaign, **changes))
+    assert (f"fit, at {reference_K:g} K" in page) is shown
+    assert (significant(1.23e-3) in page) is shown
+
+
+def test_hull_distances_are_compared_and_nothing_is_shown_for_an_unknown_system(campaign):
+    page = stability_references(campaign)
+    assert "energy above hull (meV/atom)" in page
+    assert "Li<sub>3</sub>YBr<sub>6</sub>" in page
+    assert stability_references(replace(campaign, phase_diagram=None)) is None
+    doc = campaign.conductivities[0]
+    other = _with(doc, composition=_with(doc.composition, formula="LiI"))
+    assert transport_references(replace(campaign, conductivities=(other,))) is None

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from superionic.ordering.composition import grid_cells
+from superionic.references import ReferenceQuantity, ReferenceValue, reference_values
+from superionic.spec import ElectrolyteSpec
+
+WORKFLOWS = Path(__file__).parents[1] / "workflows"
+GIVEN = {"formula": "LiCl", "quantity": "activation_energy_eV", "level": "AIMD", "source": {"citation": "somewhere"}}
+
+
+def test_every_value_has_a_source_and_a_level_of_theory():
+    values = reference_values()
+    assert {value.quantity for value in values} == set(ReferenceQuantity)
+    assert all(value.level and value.source.citation for value in values)
+    assert {value.source.doi for value in values} == {"10.1039/d5ta05321h", None}
+
+
+def test_values_are_found_however_the_composition_is_written():
+    found = [value for value in reference_values() if value.is_of("Li6Y2Br12")]
+    assert {value.value for value in found if value.quantity is ReferenceQuantity.ACTIVATION_ENERGY} == {0.29, 0.28}
+    assert not any(value.is_of("Li3YBr5.9") for value in reference_values())
+
+
+@pytest.mark.parametrize("name", ["nasicon", "lpgso", "liybc"])
+def test_the_full_grids_hold_the_compositions_that_have_values(name):
+    formulas = [cell.info.formula for cell in grid_cells(ElectrolyteSpec.from_file(WORKFLOWS / f"{name}.yaml"))]
+    assert sum(any(value.is_of(formula) for value in reference_values()) for formula in formulas) >= 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{}, {"value": 1.0, "low": 0.5, "high": 2.0}, {"low": 1.0}, {"value": 1.0, "temperature_K": 300}, {"valu": 1.0}],
+)
+def test_incomplete_values_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        ReferenceValue.model_validate(GIVEN | wrong)
