@@ -17,10 +17,17 @@ from superionic.spec_io import read_yaml
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
 
+def settings_of(name):
+    """The settings of a campaign file, without its profiles."""
+    data = deepcopy(read_yaml(WORKFLOWS / f"{name}.yaml")[0])
+    del data["profiles"]
+    return data
+
+
 @pytest.fixture
 def spec_of():
     def load(name, **orderings):
-        data = deepcopy(read_yaml(WORKFLOWS / f"{name}.yaml")[0])
+        data = settings_of(name)
         data["orderings"] = data["orderings"] | orderings
         return ElectrolyteSpec.from_data(data, f"{name}.yaml")
 
@@ -59,7 +66,7 @@ def test_the_primitive_host_has_two_formula_units_and_the_known_orderings(spec_o
 
 
 def test_a_primitive_cell_repeats_to_the_conventional_one(spec_of):
-    data = deepcopy(read_yaml(WORKFLOWS / "nasicon.yaml")[0])
+    data = settings_of("nasicon")
     data["host"]["primitive"] = False
     data["orderings"]["supercells"] = "auto"
     conventional = grid_cell(ElectrolyteSpec.from_data(data), ElectrolyteSpec.from_data(data).point({"x": 2}))
@@ -72,7 +79,7 @@ def test_a_primitive_cell_repeats_to_the_conventional_one(spec_of):
 
 
 def test_the_primitive_cell_of_a_primitive_host_is_itself(spec_of):
-    data = deepcopy(read_yaml(WORKFLOWS / "lpgso.yaml")[0])
+    data = settings_of("lpgso")
     data["host"]["primitive"] = True
     spec = ElectrolyteSpec.from_data(data)
     cells = [grid_cell(each, each.point({"x": "1/2"})).structure for each in (spec, spec_of("lpgso"))]
