@@ -171,7 +171,7 @@ def test_formation_energies_show_both_sources(campaign):
     tuned, labels = chart.figure.data
     assert list(tuned.x) == pytest.approx([-8.3, 2.1])
     assert list(labels.x) == pytest.approx([-6.1, 1.3])
-    assert tuned.error_x.value == pytest.approx(6.47)
+    assert list(tuned.error_x.array) == pytest.approx([6.47] * len(tuned.x))
 
 
 def test_parity_says_the_errors_of_the_whole_set(campaign):

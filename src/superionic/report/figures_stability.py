@@ -206,8 +206,9 @@ def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
         return None
     entries.sort(key=lambda entry: entry.formation_energy_eV_per_atom)
     names = [label(entry.composition.formula) for entry in entries]
-    error = doc.formation_energy_std_eV_per_atom
-    bars = None if error is None else {"type": "constant", "value": error * MEV_PER_EV, "thickness": 1.3, "width": 4}
+    general = doc.formation_energy_std_eV_per_atom
+    errors = [_in_mev(_first(entry.formation_energy_std_eV_per_atom, general)) for entry in entries]
+    bars = None if None in errors else {"type": "data", "array": errors, "thickness": 1.3, "width": 4}
     tuned = [entry.formation_energy_eV_per_atom * MEV_PER_EV for entry in entries]
     labels = [_in_mev(entry.reference_formation_energy_eV_per_atom) for entry in entries]
     figure = go.Figure()
@@ -221,8 +222,8 @@ def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
     y_axis = axis("", type="category", range=[-0.6, len(names) - 0.4])
     style(figure, xaxis=x_axis, yaxis=y_axis, showlegend=True, legend={"orientation": "v"})
     caption = (
-        "Lowest ordering of each composition against the end members. Error bars: the model's energy RMSE on the test "
-        "set, an upper estimate. Labels are single points at the structures of the tuned model."
+        "Lowest ordering of each composition against the end members. Error bars: from the model's energy RMSE on the "
+        "test set, an upper estimate. Labels are single points at the structures of the tuned model."
     )
     columns = _columns(entries, fractions_of(entries, doc), doc)
     return Chart(

@@ -92,17 +92,32 @@ def _row(item: CompositionSummary, error: float | None, temperatures: Sequence[f
 
 
 def stability_cells(entry: PhaseEntry | None, error_eV_per_atom: float | None) -> list[Content]:
-    """Formation energy and energy above hull, each from the tuned model and from the labels."""
+    """Formation energy and energy above hull, each from the tuned model and from the labels.
+
+    `error_eV_per_atom` stands in where the entry has no standard deviations of its own.
+    """
     if entry is None:
         return [NOTHING] * 4
-    error = None if error_eV_per_atom is None else error_eV_per_atom * MEV_PER_EV
-    above = entry.e_above_hull_eV_per_atom * MEV_PER_EV
+    formation_std = _std(entry.formation_energy_std_eV_per_atom, error_eV_per_atom)
+    above_std = _std(entry.e_above_hull_std_eV_per_atom, error_eV_per_atom)
+    above = ON_HULL if entry.stable else _energy(entry.e_above_hull_eV_per_atom * MEV_PER_EV, above_std)
     return [
-        _energy(entry.formation_energy_eV_per_atom * MEV_PER_EV, error),
+        _energy(entry.formation_energy_eV_per_atom * MEV_PER_EV, formation_std),
         _label_energy(entry.reference_formation_energy_eV_per_atom),
-        ON_HULL if entry.stable else _energy(above, error),
+        _with_probability(above, entry.probability_stable),
         ON_HULL if entry.reference_stable else _label_energy(entry.reference_e_above_hull_eV_per_atom),
     ]
+
+
+def _std(own_eV: float | None, general_eV: float | None) -> float | None:
+    std_eV = general_eV if own_eV is None else own_eV
+    return None if std_eV is None else std_eV * MEV_PER_EV
+
+
+def _with_probability(text: str, probability: float | None) -> Content:
+    if probability is None or probability in {0.0, 1.0}:
+        return text
+    return join([text, tag("small", f"{probability:.0%} stable")], " ")
 
 
 def _energy(value: float, error: float | None) -> str:
