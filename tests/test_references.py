@@ -21,7 +21,7 @@ def test_every_value_has_a_source_and_a_level_of_theory():
 def test_values_are_found_however_the_composition_is_written():
     found = [value for value in reference_values() if value.is_of("Li6Y2Br12")]
     assert {value.value for value in found if value.quantity is ReferenceQuantity.ACTIVATION_ENERGY} == {0.29, 0.28}
-    assert not any(value.is_of("Li3YBr5.9") for value in reference_values())
+    assert not any(value.is_of(name) for value in reference_values() for name in ("Li3YBr5.9", "no <formula>"))
 
 
 @pytest.mark.parametrize("name", ["nasicon", "lpgso", "liybc"])

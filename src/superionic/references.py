@@ -84,5 +84,8 @@ def reference_values() -> tuple[ReferenceValue, ...]:
 def _fractions(formula: str) -> tuple[tuple[str, float], ...]:
     from pymatgen.core import Composition
 
-    shares = Composition(formula).fractional_composition
+    try:
+        shares = Composition(formula).fractional_composition
+    except ValueError:  # a name that is no formula is none of the compositions here
+        return ()
     return tuple(sorted((element.symbol, round(share, 6)) for element, share in shares.items()))

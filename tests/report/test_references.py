@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from superionic.report.figures_published import published_conductivities, published_trace
+from superionic.report.figures_transport import arrhenius_chart
 from superionic.report.numbers import significant, with_error
 from superionic.report.tables_references import stability_references, transport_references
 
@@ -40,3 +42,20 @@ def test_hull_distances_are_compared_and_nothing_is_shown_for_an_unknown_system(
     doc = campaign.conductivities[0]
     other = _with(doc, composition=_with(doc.composition, formula="LiI"))
     assert transport_references(replace(campaign, conductivities=(other,))) is None
+
+
+def test_published_conductivities_are_stars_where_the_plot_reaches(campaign):
+    docs = [doc for doc in campaign.conductivities if doc.composition.formula in {"Li3InCl6", "Li3YBr6"}]
+    assert published_trace(docs, 700.0, 900.0) is None
+    found = published_conductivities(docs, 300.0, 900.0)
+    assert {(value.formula, value.temperature_K) for _, value in found} == {("Li3InCl6", 298), ("Li3YBr6", 298)}
+    trace = published_trace(docs, 300.0, 900.0)
+    ends = {
+        (round(y + up, 9), round(y - down, 9))
+        for y, up, down in zip(trace.y, trace.error_y.array, trace.error_y.arrayminus, strict=True)
+    }
+    assert ends == {(4.03e-3, 7.9e-4), (1.7e-3, 3e-5)}
+    shown = [
+        trace for trace in arrhenius_chart(campaign.conductivities).figure.data if trace.legendgroup == "published"
+    ]
+    assert sum(trace.showlegend is not False for trace in shown) == 1

@@ -10,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from superionic.report.figures_published import bounds, published_conductivities, published_trace
 from superionic.report.numbers import interval, significant, with_error
 from superionic.report.theme import (
     GREY,
@@ -75,6 +76,11 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
             " Left: the simulated temperatures. Right: the same with the extrapolation (dashed) to the reference "
             "temperature; diamonds are the extrapolated values with their 95 % intervals."
         )
+    stars = [trace for trace in figure.data if trace.legendgroup == "published"]
+    for trace in stars[1:]:
+        trace.showlegend = False
+    if stars:
+        caption += " Stars are published values; their level of theory and source appear under the pointer."
     # about five names stand in one row of the legend
     n_names = sum(trace.showlegend is not False for trace in figure.data)
     height = 500 + 22 * max(0, math.ceil(n_names / 5) - 1)
@@ -95,12 +101,15 @@ def _fill_panel(figure: Any, docs: Sequence[ConductivityDoc], column: int, *, wi
             _add_reference(panel, doc, index)
     if with_reference and len(docs) > MAX_NAMED_REFERENCES:
         _share_reference_names(panel)
-    for trace in panel.data:
+    published = published_trace(docs, min(temperatures), max(temperatures))
+    for trace in [*panel.data, *([published] if published else [])]:
         figure.add_trace(trace, row=1, col=column)
     edge = 0.04 * width + 0.01
     x_range = [1000 / max(temperatures) - edge, 1000 / min(temperatures) + edge]
     figure.update_xaxes(**axis("1000 / T (K⁻¹)", range=x_range, mirror=False), row=1, col=column)
     values = _shown_conductivities(docs, with_reference=with_reference)
+    for _, value in published_conductivities(docs, min(temperatures), max(temperatures)):
+        values += bounds(value)
     figure.update_yaxes(**log_axis("conductivity σ (S cm⁻¹)", values), row=1, col=column)
     suffix = "" if column == 1 else str(column)
     top = _temperature_axis(x_range, temperatures) | {"overlaying": f"x{suffix}", "anchor": f"y{suffix}"}
