@@ -125,6 +125,7 @@ def test_queries_filter(campaign):
     assert len(accepted) == 15
     hulls = json.loads(superionic(folder, "query", "hulls", "--json").stdout)
     assert {row["formula"] for row in hulls} == {"Li3InCl6", "Li3InBr6", "Li3YBr6"}
+    assert {row["probability_stable"] for row in hulls} == {1.0}  # end members
     full = json.loads(superionic(folder, "query", "models", "-w", "train_fraction=1", "--json").stdout)
     assert len(full) == 1
 
