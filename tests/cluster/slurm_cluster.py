@@ -56,6 +56,11 @@ def _quietly(*command, check=True):
     return subprocess.run(command, check=check, capture_output=True, text=True, timeout=300)
 
 
+def _packages():
+    """Packages that are there, dependencies included."""
+    return set(_quietly("dpkg-query", "--show", "--showformat=${binary:Package}\n").stdout.split())
+
+
 @contextmanager
 def installed():
     """Install the packages that are missing, without starting their services, and remove them afterwards."""
@@ -65,6 +70,7 @@ def installed():
     if guard:
         POLICY.write_text("#!/bin/sh\nexit 101\n")
         POLICY.chmod(0o755)
+    before = _packages()
     try:
         if missing:
             os.environ["DEBIAN_FRONTEND"] = "noninteractive"
@@ -73,7 +79,7 @@ def installed():
         yield
     finally:
         if missing:
-            _quietly("apt-get", "purge", "-y", *missing, check=False)
+            _quietly("apt-get", "purge", "-y", *sorted(_packages() - before), check=False)
         if guard:
             POLICY.unlink()
 
