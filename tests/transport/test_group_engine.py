@@ -12,6 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from superionic.documents import Blob, CompositionInfo
 from superionic.dynamics import run_segments, torchsim
+from superionic.dynamics.batch_run import INTEGRATORS
 from superionic.errors import InputError, NotConfiguredError
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure
 from superionic.stability.schemas import GroundStateDoc
@@ -89,7 +90,7 @@ def test_every_thermostat_that_the_spec_allows_exists_in_torchsim():
             allowed.append(TransportSettings(**(QUICK | IN_TORCHSIM | {"thermostat": thermostat})).thermostat)
         except ValidationError:
             continue
-    assert set(allowed) == set(torchsim.INTEGRATORS)
+    assert set(allowed) == set(INTEGRATORS)
 
 
 def test_the_engine_is_part_of_the_key_where_it_moves_otherwise():

@@ -15,10 +15,9 @@ from ase import units
 from torch_sim.constraints import FixCom
 from torch_sim.integrators import INTEGRATOR_REGISTRY, Integrator
 
-from superionic.dynamics.batch_run import BatchRun
+from superionic.dynamics.batch_run import INTEGRATORS, BatchRun
 from superionic.dynamics.segments import Segment
 from superionic.dynamics.together import Round
-from superionic.dynamics.torchsim import INTEGRATORS
 from superionic.stages import Thermostat
 
 CHAIN = ("positions", "momenta")

@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 
 from superionic.dynamics.run import MDRun, RunState
 from superionic.dynamics.settings import MDSettings
+from superionic.stages import Thermostat
 
 FloatArray = NDArray[np.float64]
+INTEGRATORS = {
+    Thermostat.LANGEVIN: "nvt_langevin",
+    Thermostat.NOSE_HOOVER: "nvt_nose_hoover",
+    Thermostat.CSVR: "nvt_vrescale",
+}
 
 
 class BatchRun(MDRun):

@@ -17,21 +17,15 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from superionic.dynamics.batch_run import BatchRun
+from superionic.dynamics.batch_run import INTEGRATORS, BatchRun
 from superionic.dynamics.progress import ProgressMeter
 from superionic.dynamics.run_folder import RunFolder
 from superionic.dynamics.segments import Segment, SegmentControl, SegmentOutcome
 from superionic.dynamics.settings import MDSettings
 from superionic.dynamics.together import Round, RunRequest, go_back_to_common_step
 from superionic.errors import InputError, NotConfiguredError, SuperionicError
-from superionic.stages import Thermostat
 
 PACKAGE, TESTED = "torch-sim-atomistic", "0.6"
-INTEGRATORS = {
-    Thermostat.LANGEVIN: "nvt_langevin",
-    Thermostat.NOSE_HOOVER: "nvt_nose_hoover",
-    Thermostat.CSVR: "nvt_vrescale",
-}
 EQUAL = ("thermostat", "time_step_fs", "damping_fs", "rest_steps")
 
 

@@ -345,10 +345,8 @@ def run_workers(
         Stops the run when set, as Ctrl-C does.
     on_progress : callable, optional
         Called with the status at intervals and once at the end.
-    timeout_s : float, optional
-        Take no new jobs after this time, s.
-    idle_s : float, optional
-        A worker for which no job was ready for this time, s, ends and is not replaced.
+    timeout_s, idle_s : float, optional
+        Take no new jobs after the first, s; a worker without a ready job for the second, s, ends and is not replaced.
     max_restarts : int, optional
         How many dead workers may be replaced; 3 per worker by default.
     pace : Pace, optional
