@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from superionic.report.numbers import duration, grouped, interval, plural, rmse, significant, supported, with_error
+from superionic.report.numbers import (
+    MINUS,
+    duration,
+    grouped,
+    interval,
+    plural,
+    relative_energy,
+    rmse,
+    significant,
+    supported,
+    with_error,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +81,9 @@ def test_words():
     assert interval(0.0012, 3.4) == "1.2×10⁻³ to 3.4"
     assert (plural(1, "job"), plural(2, "job")) == ("1 job", "2 jobs")
     assert grouped(160000) == "160\u202f000"
+
+
+def test_references_are_zero_whatever_rounding_left_of_them():
+    assert relative_energy(-2e-12, 1e-14) == relative_energy(3e-13, None) == relative_energy(0.0, 2.1) == "0"
+    assert relative_energy(0.02, 2.1) == "0 ± 2"
+    assert relative_energy(-12.1, 2.6) == f"{MINUS}12 ± 3"

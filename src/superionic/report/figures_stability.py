@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition
 from scipy.spatial import ConvexHull, QhullError
 
-from superionic.report.numbers import significant, with_error
+from superionic.report.numbers import relative_energy, significant
 from superionic.report.theme import GREY, INK, PALETTE, SEQUENTIAL, Chart, axis, label, style
 from superionic.stability.formation import atom_fractions
 from superionic.stability.schemas import PhaseDiagramDoc, PhaseEntry
@@ -283,8 +283,8 @@ def _text(entry: PhaseEntry, doc: PhaseDiagramDoc) -> str:
     error = doc.formation_energy_std_eV_per_atom
     formation_std = _in_mev(_first(entry.formation_energy_std_eV_per_atom, error))
     above_std = _in_mev(_first(entry.e_above_hull_std_eV_per_atom, error))
-    formation = with_error(entry.formation_energy_eV_per_atom * MEV_PER_EV, formation_std)
-    above = with_error(entry.e_above_hull_eV_per_atom * MEV_PER_EV, above_std)
+    formation = relative_energy(entry.formation_energy_eV_per_atom * MEV_PER_EV, formation_std)
+    above = relative_energy(entry.e_above_hull_eV_per_atom * MEV_PER_EV, above_std)
     lines = [label(entry.composition.formula), f"formation energy: {formation} meV/atom"]
     lines.append("on the hull" if entry.stable else f"above the hull: {above} meV/atom")
     if entry.probability_stable is not None:

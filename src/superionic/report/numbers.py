@@ -7,6 +7,7 @@ import math
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FIXED_RANGE = (1e-2, 1e5)
 MINUS = "−"
+ROUNDING_MEV = 1e-6
 ROUNDS_UP = 1.0 / 0.95
 SECONDS_PER_MINUTE, SECONDS_PER_HOUR, SECONDS_PER_DAY = 60.0, 3600.0, 86400.0
 
@@ -35,6 +36,30 @@ def with_error(value: float | None, error: float | None) -> str:
     decimals = _decimals(scaled_error)
     text = f"{_fixed(scaled, decimals)} ± {_fixed(scaled_error, decimals)}"
     return f"({text}){_power(exponent)}" if exponent else text
+
+
+def relative_energy(value_meV: float, error_meV: float | None) -> str:
+    """An energy against references, which are zero themselves, but for rounding, and have no error.
+
+    Parameters
+    ----------
+    value_meV, error_meV : float or None
+        Energy and its standard error, meV or meV/atom.
+
+    Returns
+    -------
+    str
+        Such as ``0``, ``-12 ± 3``.
+
+    Examples
+    --------
+    >>> relative_energy(-2e-12, 1e-14), relative_energy(0.02, 2.1)
+    ('0', '0 ± 2')
+    """
+    certain = error_meV is None or error_meV < ROUNDING_MEV
+    if value_meV == 0 or (abs(value_meV) < ROUNDING_MEV and certain):
+        return "0"
+    return with_error(value_meV, error_meV)
 
 
 def supported(value: float, error: float) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from superionic.documents import CompositionInfo
 from superionic.report.data import CampaignData
 from superionic.report.markup import Content, Html, formula, join, table, tag
-from superionic.report.numbers import MINUS, interval, significant, with_error
+from superionic.report.numbers import MINUS, interval, relative_energy, significant, with_error
 from superionic.report.theme import verdict_words
 from superionic.stability.schemas import PhaseEntry
 from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc
@@ -100,9 +100,9 @@ def stability_cells(entry: PhaseEntry | None, error_eV_per_atom: float | None) -
         return [NOTHING] * 4
     formation_std = _std(entry.formation_energy_std_eV_per_atom, error_eV_per_atom)
     above_std = _std(entry.e_above_hull_std_eV_per_atom, error_eV_per_atom)
-    above = ON_HULL if entry.stable else _energy(entry.e_above_hull_eV_per_atom * MEV_PER_EV, above_std)
+    above = ON_HULL if entry.stable else relative_energy(entry.e_above_hull_eV_per_atom * MEV_PER_EV, above_std)
     return [
-        _energy(entry.formation_energy_eV_per_atom * MEV_PER_EV, formation_std),
+        relative_energy(entry.formation_energy_eV_per_atom * MEV_PER_EV, formation_std),
         _label_energy(entry.reference_formation_energy_eV_per_atom),
         _with_probability(above, entry.probability_stable),
         ON_HULL if entry.reference_stable else _label_energy(entry.reference_e_above_hull_eV_per_atom),
@@ -118,11 +118,6 @@ def _with_probability(text: str, probability: float | None) -> Content:
     if probability is None or probability in {0.0, 1.0}:
         return text
     return join([text, tag("small", f"{probability:.0%} stable")], " ")
-
-
-def _energy(value: float, error: float | None) -> str:
-    # an end member is its own reference: zero without an error
-    return "0" if value == 0 else with_error(value, error)
 
 
 def _label_energy(value_eV: float | None) -> Content:
