@@ -104,7 +104,7 @@ def _table(rows: list[list[Content]], level: str) -> Html | None:
     if not rows:
         return None
     header = ["Composition", "quantity", "this campaign", "published", "level of theory", "source"]
-    learnt = f" by a model that learnt from labels of {level}" if level else ""
+    learnt = f", which learnt from labels of {level}" if level else ""
     note = (
         f"This campaign: the tuned model{learnt}. Levels of theory, structures and cells differ, so agreement is no "
         "proof and disagreement no error by itself. A phase is named where it may not be the one computed here."
