@@ -21,8 +21,7 @@ def _no_configuration_of_this_machine(monkeypatch):
 def _work_folders_of_this_session(tmp_path_factory):
     """Long work leaves its folders, which later work may go on with; no test may find those of an earlier session."""
     with pytest.MonkeyPatch.context() as patch:
-        for variable in ("SUPERIONIC_MD_DIR", "SUPERIONIC_TRAINING_DIR"):
-            patch.setenv(variable, str(tmp_path_factory.mktemp("work")))
+        patch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -106,7 +106,6 @@ def test_light_folder_keeps_what_is_read(tmp_path):
 
 
 def test_trainings_are_below_the_cache_unless_told_otherwise(tmp_path, monkeypatch):
-    monkeypatch.delenv("SUPERIONIC_TRAINING_DIR")
     monkeypatch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path))
     assert SuperionicSettings().training_root == tmp_path / "trainings"
     monkeypatch.setenv("SUPERIONIC_TRAINING_DIR", str(tmp_path / "scratch"))

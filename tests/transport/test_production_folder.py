@@ -44,7 +44,6 @@ def test_finished_runs_cost_nothing_to_find_and_go_after_some_days(tmp_path):
 
 
 def test_folders_of_runs_are_below_the_cache_unless_told_otherwise(tmp_path, monkeypatch):
-    monkeypatch.delenv("SUPERIONIC_MD_DIR")
     monkeypatch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path))
     assert SuperionicSettings().md_root == tmp_path / "md"
     monkeypatch.setenv("SUPERIONIC_MD_DIR", str(tmp_path / "scratch"))
