@@ -29,30 +29,13 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+
+from chaos_processes import OTHER_CODE, RUNNER  # noqa: E402 (beside this file)
+
 KEY = "chaos"
 MOST_HITS = 2
 """A job that takes its worker down three times counts as failed by design, so none is hit more often."""
 VOLATILE = ("resources", "software", "reused_from")
-
-RUNNER = """
-import json, sys
-from pathlib import Path
-from superionic.database.stores import resolve_database
-from superionic.launch.workers import Pace, run_workers
-project, uri, database, n = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-choice = resolve_database(project, uri, database=database)
-pace = Pace(poll_s=0.1, sleep_s=0.1)
-outcome = run_workers(choice, n, "chaos", project / "launches", max_restarts=10**6, pace=pace)
-print(json.dumps([outcome.status.succeeded, outcome.problem]))
-"""
-
-OTHER_CODE = """
-import sys
-import superionic
-superionic.__version__ = "0.0.1"
-from superionic.launch.worker_main import main
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 @dataclass

@@ -63,7 +63,9 @@ def test_running_md_is_shown_until_it_is_left(database):
 
 @pytest.mark.parametrize("store", [None, JobStore(MemoryStore())])
 def test_without_a_database_nothing_is_written(store):
-    LiveDocument(store, TRAININGS, "key", FIXED).show(progress().as_dict(), last=True)
+    document = LiveDocument(store, TRAININGS, "key", FIXED)
+    document.show(progress().as_dict(), last=True)
+    assert document._collection is None
 
 
 def test_unreachable_database_costs_a_moment_and_no_more(monkeypatch, caplog):
