@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from superionic.labelling.schemas import LabelSetDoc, RefusedLabel
 from superionic.ordering.schemas import OrderingRecord, OrderingSetDoc
 from superionic.potentials.schemas import Failure, ScreeningDoc
 from superionic.report.data import CampaignData, listed_failures
-from superionic.report.records import DocumentRecord, FailureRecord, JobRecord
+from superionic.report.records import FailureRecord
 from superionic.sampling.schemas import SamplingSetDoc
 from superionic.spec import ElectrolyteSpec
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
@@ -34,6 +33,7 @@ if HERE not in sys.path:  # conftest and tests share the documents
     sys.path.insert(0, HERE)
 
 from pathway_documents import make_pathway  # noqa: E402
+from run_records import START, make_documents, make_jobs  # noqa: E402
 from training_documents import (  # noqa: E402
     FOUNDATION,
     PLACES,
@@ -47,7 +47,6 @@ from training_documents import (  # noqa: E402
 )
 
 QUICKSTART = Path(__file__).parents[2] / "workflows" / "quickstart.yaml"
-START = datetime(2030, 1, 1, 8, 0, tzinfo=UTC)
 BOLTZMANN = 8.617333262e-5
 DENSITY = 0.0145
 
@@ -291,44 +290,6 @@ def make_replicated(diffusions, n=4):
             )
         )
     return tuple(found)
-
-
-def make_jobs():
-    jobs = []
-    free = [0.0, 0.0]
-    plan = (("ordering", 5, 4), ("screening", 5, 14), ("sampling", 10, 9), ("labelling", 40, 2), ("training", 1, 130))
-    for stage, count, seconds in (*plan, ("stability", 5, 18), ("transport", 6, 75)):
-        barrier = max(free) if stage in {"training", "stability", "transport"} else min(free)
-        free = [max(moment, barrier) for moment in free]
-        for n in range(count):
-            worker = int(np.argmin(free))
-            begin, free[worker] = free[worker], free[worker] + seconds
-            state = "failed" if (stage, n) == ("sampling", 3) else "completed"
-            started = START + timedelta(seconds=begin)
-            ended = started + timedelta(seconds=seconds)
-            jobs.append(JobRecord(stage, f"{stage}: job {n}", state, started, ended, float(seconds), 0.9 * seconds))
-    return (*jobs, JobRecord("ordering", "ordering: old", "reused"))
-
-
-def make_documents(data):
-    versions = (("ase", "3.26"), ("superionic", "0.1.0"))
-    found = {}
-    groups = (data.orderings, data.screenings, data.samplings, data.label_sets, data.ground_states, data.diffusions)
-    singles = (
-        data.dataset,
-        data.model,
-        data.phase_diagram,
-        data.learning_curve,
-        data.property_curve,
-        *data.conductivities,
-        *data.pathways,
-    )
-    for doc in (*(doc for group in groups for doc in group), *(doc for doc in singles if doc)):
-        place = doc.composition.label if doc.composition else ""
-        found[doc.key] = DocumentRecord(
-            doc.key, type(doc).__name__, "synthetic job", place, tuple(doc.parents), versions, START, 12.0, 11.0
-        )
-    return found
 
 
 @pytest.fixture
