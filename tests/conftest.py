@@ -71,3 +71,32 @@ class Springs(Calculator):
 @pytest.fixture
 def springs():
     return Springs
+
+
+@pytest.fixture
+def mini_model():
+    """The document of a tuned model that is superionic-mini under another name."""
+    from superionic.documents import Blob
+    from superionic.potentials.registry import foundation_path, foundation_ref
+    from superionic.training.schemas import ModelDoc
+
+    potential = foundation_ref("superionic-mini")
+    return ModelDoc(
+        key="model",
+        spec_key="spec",
+        potential=potential,
+        mode="naive",
+        foundation=potential,
+        n_train=0,
+        command=[],
+        requested={},
+        effective={},
+        epochs_run=0,
+        best_epoch=0,
+        stopped_early=False,
+        history=[],
+        errors=[],
+        elements=["Li", "In", "Br"],
+        label_level_of_theory=potential.level_of_theory,
+        model_blob=Blob.from_bytes(foundation_path("superionic-mini").read_bytes(), "application/x-torch"),
+    )

@@ -15,14 +15,11 @@ from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 
 from superionic.database.stores import job_store, mongo_database, open_database
-from superionic.documents import Blob
 from superionic.flows import MobileSpecies, MonteCarloFlowMaker
 from superionic.ordering.composition import grid_cell
 from superionic.ordering.montecarlo_checkpoint import CheckpointFile
-from superionic.potentials.registry import foundation_path, foundation_ref
 from superionic.spec import ElectrolyteSpec
 from superionic.stages import MonteCarloSettings, RelaxSettings, TransportSettings
-from superionic.training.schemas import ModelDoc
 from superionic.transport.schemas import ConductivityDoc, TrajectoryDoc
 
 pytest.importorskip("icet", reason="pip install 'superionic[montecarlo]'")
@@ -177,29 +174,10 @@ def test_a_run_killed_with_signal_9_ends_like_one_that_was_not(tmp_path):
         assert np.array_equal(getattr(ended, name), getattr(whole, name)), name
 
 
-def test_snapshots_run_md_and_give_a_conductivity(tmp_path, monkeypatch):
+def test_snapshots_run_md_and_give_a_conductivity(mini_model, tmp_path, monkeypatch):
     """The whole branch of a campaign behind its model; the model is superionic-mini under another name."""
     monkeypatch.setenv("SUPERIONIC_CACHE_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    potential = foundation_ref("superionic-mini")
-    model = ModelDoc(
-        key="model",
-        potential=potential,
-        mode="naive",
-        foundation=potential,
-        n_train=0,
-        command=[],
-        requested={},
-        effective={},
-        epochs_run=0,
-        best_epoch=0,
-        stopped_early=False,
-        history=[],
-        errors=[],
-        elements=["Li", "In", "Br"],
-        label_level_of_theory=potential.level_of_theory,
-        model_blob=Blob.from_bytes(foundation_path("superionic-mini").read_bytes(), "application/x-torch"),
-    )
     host = Structure.from_spacegroup(
         "C2/m",
         Lattice.monoclinic(6.90, 11.93, 6.84, 109.8),
@@ -219,7 +197,7 @@ def test_snapshots_run_md_and_give_a_conductivity(tmp_path, monkeypatch):
     transport = TransportSettings(temperatures_K=[900.0], time_ps=0.3, discard_ps=0.1, time_step_fs=2, stride_fs=10)
     flow = MonteCarloFlowMaker(
         settings=settings, foundation="superionic-mini", transport=transport, mobile=MobileSpecies("Li", 1.0)
-    ).make(host, model)
+    ).make(host, mini_model)
     store = JobStore(MemoryStore(), additional_stores={name: MemoryStore() for name in ("data", "trajectories")})
     found = [out[max(out)].output for out in run_locally(flow, store=store, ensure_success=True).values()]
     kinds = Counter(type(document).__name__ for document in found)

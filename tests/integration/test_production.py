@@ -12,7 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from superionic.database.live import MD_RUNS
 from superionic.database.stores import collection, job_store
-from superionic.documents import Blob, CompositionInfo
+from superionic.documents import CompositionInfo
 from superionic.dynamics import RunRequest, run_md
 from superionic.dynamics.torchsim import run_in_torchsim, torchsim_model
 from superionic.flows.production import grouped_runs
@@ -20,11 +20,10 @@ from superionic.flows.stages import Category, Stage, mark
 from superionic.launch.launchpad import launchpad
 from superionic.launch.submit import submit_flow
 from superionic.launch.workers import Pace, run_workers
-from superionic.potentials.registry import foundation_path, foundation_ref, load_calculator, load_network
+from superionic.potentials.registry import foundation_ref, load_calculator, load_network
 from superionic.potentials.schemas import RelaxedStructure
 from superionic.stability.schemas import GroundStateDoc
 from superionic.stages import TransportSettings
-from superionic.training.schemas import ModelDoc
 from superionic.transport.group_jobs import MDGroupMaker
 from superionic.transport.jobs import DiffusionMaker, ProductionMDMaker
 from superionic.transport.schemas import TrajectoryDoc
@@ -36,28 +35,6 @@ POTENTIAL = foundation_ref("superionic-mini")
 SETTINGS = TransportSettings(
     supercell=(1, 1, 1), time_ps=0.3, discard_ps=0.02, time_step_fs=2, stride_fs=20, dtype="float64"
 )
-
-
-def model_doc():
-    return ModelDoc(
-        key="model",
-        spec_key="spec",
-        potential=POTENTIAL,
-        mode="naive",
-        foundation=POTENTIAL,
-        n_train=0,
-        command=[],
-        requested={},
-        effective={},
-        epochs_run=0,
-        best_epoch=0,
-        stopped_early=False,
-        history=[],
-        errors=[],
-        elements=["Li", "In", "Br"],
-        label_level_of_theory=POTENTIAL.level_of_theory,
-        model_blob=Blob.from_bytes(foundation_path("superionic-mini").read_bytes(), "application/x-torch"),
-    )
 
 
 def structure():
@@ -96,12 +73,12 @@ def state_doc():
 
 
 @pytest.fixture
-def campaign(database, tmp_path, monkeypatch):
+def campaign(database, mini_model, tmp_path, monkeypatch):
     """Puts a run and its analysis on the queue; the documents that they need are in the store."""
     monkeypatch.setenv("SUPERIONIC_MD_DIR", str(tmp_path / "md"))
     store = job_store(database)
     store.connect()
-    for number, doc in enumerate([model_doc(), state_doc()]):
+    for number, doc in enumerate([mini_model, state_doc()]):
         output = jsanitize(doc, strict=True, enum_values=True, allow_bson=True)
         row = {"uuid": f"u{number}", "index": 1, "output": output, "completed_at": "2030"}
         store.docs_store.update(row, key=["uuid", "index"])
@@ -203,7 +180,7 @@ def test_runs_side_by_side_are_stored_each_for_itself_and_only_missing_ones_are_
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch_sim") is None, reason="torch-sim is not installed")
-def test_torchsim_advances_a_group_that_is_cut_as_if_it_were_in_one_piece(campaign, tmp_path, monkeypatch):
+def test_torchsim_advances_a_group_that_is_cut_as_if_it_were_in_one_piece(campaign, mini_model, tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERIONIC_MAX_HOURS_PER_JOB", NO_TIME)
     settings = TransportSettings(
         **SETTINGS.model_dump() | {"thermostat": "langevin", "group_engine": "torch-sim", "runs_per_job": 2}
@@ -216,7 +193,7 @@ def test_torchsim_advances_a_group_that_is_cut_as_if_it_were_in_one_piece(campai
     docs = [output(campaign.store, run) for run in runs]
     assert [(doc.engine, doc.together, doc.n_frames) for doc in docs] == [("torch-sim", 2, 16)] * 2
     assert [doc.resumed_at_ps for doc in docs] == [[0.1, 0.2]] * 2
-    planned = [maker.planned(model_doc(), state_doc()) for maker in makers]
+    planned = [maker.planned(mini_model, state_doc()) for maker in makers]
     requests = [RunRequest(run.atoms, run.settings, tmp_path / run.key) for run in planned]
     outcomes = run_in_torchsim(requests, torchsim_model(load_network(POTENTIAL)))
     for doc, outcome in zip(docs, outcomes, strict=True):
