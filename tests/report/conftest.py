@@ -211,6 +211,7 @@ def make_trajectories(diffusions):
             ns_per_day=2.31 + 0.1 * number,
             segments=3 if number == 1 else 1,
             together=3 if number > 2 else 1,
+            engine="torch-sim" if number == 4 else "ase",
             resumed_at_ps=[4.0, 11.2] if number == 1 else [],
             trajectory_blob=Blob.from_bytes(b"", "none"),
             resources=Resources(wall_time_s=640.0, cpu_time_s=610.0, hostname="node7"),

@@ -110,6 +110,11 @@ def test_verdicts_are_marked_and_digits_follow_errors(page):
     assert "not run" in page.text
 
 
+def test_speed_of_md_says_how_many_ran_side_by_side_and_in_which_engine(page):
+    assert "side by side" in page.text
+    assert page.text.count("3 in torch-sim") == 1
+
+
 def test_failures_are_counted_by_cause(page):
     assert "force_too_large" in page.text
     assert "relaxation exploded" in page.text

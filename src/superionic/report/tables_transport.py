@@ -138,7 +138,7 @@ def _speed(doc: TrajectoryDoc) -> list[Content]:
         str(doc.n_atoms),
         f"{doc.time_ps:.4g}" if whole else f"{doc.time_ps:.4g} of {doc.requested_time_ps:.4g}",
         NOTHING if doc.ns_per_day is None else significant(doc.ns_per_day),
-        str(doc.together),
+        str(doc.together) if doc.engine == "ase" else f"{doc.together} in {doc.engine}",
         str(doc.segments),
     ]
 
