@@ -43,6 +43,17 @@ def test_a_finished_document_is_reused(store):
     assert two.numbers == [3, 3, 3], "fields of the additional store come back too"
 
 
+def test_a_document_of_an_older_release_that_does_not_fit_is_kept_and_computed_anew(store, caplog):
+    old = compute(3)
+    output(old, store)
+    store.docs_store._collection.update_many({}, {"$unset": {"output.number": 1}})
+    new = output(compute(3), store)
+    assert CALLS == [3, 3]
+    assert (new.number, new.reused_from) == (3, None)
+    assert store.docs_store.count({"uuid": old.uuid}) == 1
+    assert f"NumberDoc of job {old.uuid} is of another form" in caplog.text
+
+
 def test_other_settings_or_parents_are_computed_anew(store):
     parent = output(compute(1), store)
     keys = {parent.key, output(compute(2), store).key, output(compute(1, [parent]), store).key}

@@ -61,6 +61,18 @@ def test_newest_document_of_a_place_counts(store, campaign):
     assert len(data.diffusions) == 2
 
 
+def test_documents_of_another_release_are_listed_and_the_rest_is_shown(store, campaign):
+    put(store, campaign.model, 1)
+    put(store, campaign.pathways[0], 2, software={"superionic": "0.0.9"})
+    store.docs_store._collection.update_one({"uuid": "job-2"}, {"$unset": {"output.rates": 1}})
+    data = load_campaign(store, "s")
+    assert data.model.key == campaign.model.key
+    assert data.pathways == ()
+    (failure,) = data.failures
+    assert failure.stage == "transport"
+    assert "superionic 0.0.9 in another form (rates)" in failure.cause
+
+
 def test_other_campaigns_are_left_out(store, campaign):
     put(store, campaign.conductivities[0], 1, spec_key="other")
     with pytest.raises(InputError, match="no results of campaign s"):

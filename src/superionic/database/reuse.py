@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from superionic.documents import SCHEMA_VERSION, BaseDoc, CompositionInfo, Resou
 from superionic.provenance import content_key, software_versions, stopwatch
 
 DocT = TypeVar("DocT", bound=BaseDoc)
+logger = logging.getLogger(__name__)
 
 
 def produce(
@@ -77,11 +79,21 @@ def document_key(schema: type[BaseDoc], parents: Sequence[BaseDoc], settings: An
 
 
 def find_finished(schema: type[DocT], key: str, reusable: Callable[[DocT], bool] = lambda _: True) -> DocT | None:
-    """The newest complete and reusable document with this key in the store of the running job, if any."""
+    """The newest complete and reusable document with this key in the store of the running job, if any.
+
+    A document of an older release that does not fit its class any more is left alone and does not count.
+    """
     from monty.json import MontyDecoder
+    from pydantic import ValidationError
 
     for output, uuid in _stored(store_of_job(), {"output.key": key, "output.@class": schema.__name__}):
-        document = MontyDecoder().process_decoded(output)
+        try:
+            document = MontyDecoder().process_decoded(output)
+        except ValidationError as error:
+            logger.warning(
+                "the %s of job %s is of another form, computed anew: %s", schema.__name__, uuid, error
+            )
+            continue
         if isinstance(document, schema) and reusable(document):
             # a job that was killed after it had stored its document finds that one: the result is its own
             source = document.reused_from or (None if uuid == _uuid_of_job() else uuid)

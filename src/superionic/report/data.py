@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from superionic.builders.stored import RawDoc, class_name, light_document, newest_first
 from superionic.documents import BaseDoc
 from superionic.errors import InputError
@@ -148,7 +150,7 @@ def load_campaign(
     reader = _Reader(job_store, spec_key, documents)
     parts = reader.parts()
     timeline = tuple(jobs) if jobs is not None else timeline_of(documents.values())
-    found = (*failures, *listed_failures(parts))
+    found = (*failures, *reader.unreadable, *listed_failures(parts))
     return CampaignData(spec_key, spec, jobs=timeline, failures=found, documents=documents, **parts)
 
 
@@ -202,6 +204,7 @@ class _Reader:
 
     def __init__(self, job_store: Any, spec_key: str, records: Mapping[str, DocumentRecord]) -> None:  # noqa: ANN401
         self.store, self.spec_key, self.records = job_store, spec_key, records
+        self.unreadable: list[FailureRecord] = []
 
     def parts(self) -> dict[str, Any]:
         conductivities = self.all(ConductivityDoc, _composition)
@@ -236,7 +239,12 @@ class _Reader:
         criteria = {"output.@class": class_name(schema), "output.spec_key": self.spec_key}
         raw = newest_first(self.store.query(criteria, load={"data": wanted, "models": wanted} if wanted else False))
         found: dict[Hashable, DocT] = {}
-        for doc in (light_document(schema, item["output"]) for item in raw):
+        for item in raw:
+            try:
+                doc = light_document(schema, item["output"])
+            except ValidationError as error:
+                self.unreadable.append(_unreadable(schema, item["output"], error))
+                continue
             found.setdefault(place(doc), doc)
         return tuple(reversed(found.values()))
 
@@ -248,6 +256,18 @@ class _Reader:
     def _label_set_place(self, doc: LabelSetDoc) -> Hashable:
         # a set of a further round holds several compositions, and stands for itself
         return _composition(doc) or doc.key, is_of_frames(doc, self.records)
+
+
+def _unreadable(schema: type[BaseDoc], output: RawDoc, error: ValidationError) -> FailureRecord:
+    """A document of another release, which has other fields than this one knows."""
+    release = (output.get("software") or {}).get("superionic", "an unknown release")
+    fields = ", ".join(dict.fromkeys(str(problem["loc"][0]) for problem in error.errors() if problem["loc"]))
+    place = (output.get("composition") or {}).get("label", "")
+    return FailureRecord(
+        STAGE_OF_KIND.get(schema.__name__, ""),
+        f"{schema.__name__} {place}".strip(),
+        f"stored by superionic {release} in another form ({fields}); run the campaign again to have it computed anew",
+    )
 
 
 def is_of_frames(doc: LabelSetDoc, records: Mapping[str, DocumentRecord]) -> bool:
