@@ -90,9 +90,7 @@ def find_finished(schema: type[DocT], key: str, reusable: Callable[[DocT], bool]
         try:
             document = MontyDecoder().process_decoded(output)
         except ValidationError as error:
-            logger.warning(
-                "the %s of job %s is of another form, computed anew: %s", schema.__name__, uuid, error
-            )
+            logger.warning("the %s of job %s is of another form, computed anew: %s", schema.__name__, uuid, error)
             continue
         if isinstance(document, schema) and reusable(document):
             # a job that was killed after it had stored its document finds that one: the result is its own
