@@ -131,11 +131,10 @@ def fit_cluster_expansion(
         If the training orderings are too few or do not determine the parameters.
     """
     rows = training.features(features)
+    require_determined(features, rows, target_cell, n_folds=n_folds, seed=seed)
     _, groups = np.unique(rows.round(8), axis=0, return_inverse=True)
     rank = centred_rank(rows)
     n_distinct = len(np.unique(groups))
-    _require_enough(n_distinct, rank + 1, n_folds, features)
-    _require_resolved(rows, _probe(features, target_cell, seed), features)
     columns = np.column_stack([rows, _ewald_energies(training)]) if ewald else rows
     energies_eV = training.energies_eV / training.sizes
     fit = fit_ridge(columns, energies_eV)
@@ -185,6 +184,34 @@ def expansion_energy(expansion: ClusterExpansion, features: ClusterFeatures, cel
     if expansion.ewald_weight == 0.0:
         return clusters
     return WeightedSum([(1.0, clusters), (expansion.ewald_weight, EwaldEnergy(cell))])
+
+
+def require_determined(
+    features: ClusterFeatures, rows: FloatArray, target_cell: DisorderedCell, *, n_folds: int = 10, seed: int = 0
+) -> None:
+    """Refuse training orderings that cannot determine an expansion, whatever their energies.
+
+    Parameters
+    ----------
+    features : ClusterFeatures
+        Cluster functions of the reference crystal.
+    rows : ndarray, shape (n, n_features)
+        Averaged cluster functions of the training orderings.
+    target_cell : DisorderedCell
+        Supercell that the expansion is to serve.
+    n_folds : int
+        Folds of the cross validation.
+    seed : int
+        Seed of the random orderings that probe the target cell.
+
+    Raises
+    ------
+    InsufficientDataError
+        If the orderings are too few, or alike in something that varies in the target cell.
+    """
+    n_distinct = len(np.unique(rows.round(8), axis=0))
+    _require_enough(n_distinct, centred_rank(rows) + 1, n_folds, features)
+    _require_resolved(rows, _probe(features, target_cell, seed), features)
 
 
 def _require_enough(n_distinct: int, n_parameters: int, n_folds: int, features: ClusterFeatures) -> None:

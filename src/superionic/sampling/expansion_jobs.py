@@ -19,7 +19,7 @@ from superionic.potentials.jobs import failure, relax_all, relaxation_warnings
 from superionic.potentials.registry import check_elements, load_calculator
 from superionic.potentials.schemas import Failure, PotentialRef, RelaxedStructure
 from superionic.potentials.static import static_energies
-from superionic.sampling.montecarlo_assemble import expansion_document
+from superionic.sampling.montecarlo_assemble import check_training_orderings, expansion_document
 from superionic.sampling.montecarlo_inputs import given, host_content, potential_of
 from superionic.sampling.montecarlo_schemas import (
     ClusterExpansionDoc,
@@ -68,9 +68,14 @@ class TrainingOrderingsMaker(Maker):
             What the documents are filed under.
         spec_key : str
             Key of the campaign's spec.
+
+        Raises
+        ------
+        InsufficientDataError
+            If the orderings could not determine the cluster expansion, whatever their energies.
         """
         chosen = self.settings.model_dump(mode="json", include=TRAINING_FIELDS)
-        return produce(
+        drawn = produce(
             TrainingOrderingsDoc,
             lambda: self._draw(host),
             parents=[],
@@ -78,6 +83,9 @@ class TrainingOrderingsMaker(Maker):
             spec_key=spec_key,
             composition=composition,
         )
+        # not inside of the document: other cutoffs must find the same orderings and their energies again
+        check_training_orderings(drawn, self.settings, self.merge_equal_orbits, self.seed)
+        return drawn
 
     def _draw(self, host: Structure) -> TrainingOrderingsDoc:
         found = training_orderings(

@@ -23,6 +23,7 @@ from superionic.ordering.cluster_expansion import (
     TrainingSet,
     expansion_energy,
     fit_cluster_expansion,
+    require_determined,
 )
 from superionic.ordering.cluster_space import ClusterFeatures
 from superionic.ordering.montecarlo import AnnealingSchedule, RunState, choose_snapshots, run_monte_carlo
@@ -64,12 +65,9 @@ def expansion_document(
     """
     features = ClusterFeatures.of(orderings.host, settings.cutoffs_A, merge_equal_orbits=merge_equal_orbits)
     rows = sorted((item for part in energies for item in part.energies), key=lambda item: item.index)
-    cells = {shape: DisorderedCell.of(features.reference, shape) for shape in set(orderings.supercells)}
-    chosen = [cells[orderings.supercells[item.index]] for item in rows]
-    labels = [labels_of(cell, orderings.structures[item.index]) for cell, item in zip(chosen, rows, strict=True)]
     fit = fit_cluster_expansion(
         features,
-        TrainingSet(tuple(chosen), tuple(labels), np.array([item.energy_eV for item in rows])),
+        _training_set(orderings, features, {item.index: item.energy_eV for item in rows}),
         DisorderedCell.of(features.reference, settings.supercell, symmetry=False),
         ewald=settings.ewald_term,
         n_folds=settings.folds,
@@ -84,6 +82,31 @@ def expansion_document(
             "raise the limit if you accept it"
         )
     return document
+
+
+def check_training_orderings(
+    orderings: TrainingOrderingsDoc, settings: MonteCarloSettings, merge_equal_orbits: bool, seed: int
+) -> None:
+    """Refuse orderings that could not determine the expansion, before their energies are computed.
+
+    Raises
+    ------
+    InsufficientDataError
+        If they are too few, or alike in something that varies in the Monte Carlo cell.
+    """
+    features = ClusterFeatures.of(orderings.host, settings.cutoffs_A, merge_equal_orbits=merge_equal_orbits)
+    training = _training_set(orderings, features, dict.fromkeys(range(len(orderings.structures)), 0.0))
+    target = DisorderedCell.of(features.reference, settings.supercell, symmetry=False)
+    require_determined(features, training.features(features), target, n_folds=settings.folds, seed=seed)
+
+
+def _training_set(
+    orderings: TrainingOrderingsDoc, features: ClusterFeatures, energies_eV: dict[int, float]
+) -> TrainingSet:
+    cells = {shape: DisorderedCell.of(features.reference, shape) for shape in set(orderings.supercells)}
+    chosen = [cells[orderings.supercells[index]] for index in energies_eV]
+    labels = [labels_of(cell, orderings.structures[index]) for cell, index in zip(chosen, energies_eV, strict=True)]
+    return TrainingSet(tuple(chosen), tuple(labels), np.array(list(energies_eV.values())))
 
 
 def _expansion_document(
