@@ -28,12 +28,13 @@ LABEL_BASIS = {
 
 @dataclass(frozen=True)
 class CompositionPlan:
-    """Orderings of one composition: exact numbers of symmetry-distinct ones per supercell."""
+    """Orderings of one composition or polymorph: exact numbers of symmetry-distinct ones per supercell."""
 
     label: str
     formula: str
     distinct: dict[str, int]
     kept: int
+    polymorph: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _composition(spec: ElectrolyteSpec, cell: GridCell) -> CompositionPlan:
     distinct = {supercell_label(size): count_orderings(cell.structure, size, merge) for size in cell.supercells}
     # orderings of a smaller cell come back in its multiples, so the largest count bounds the pool from below
     kept = min(spec.orderings.max_orderings, max(distinct.values()))
-    return CompositionPlan(cell.info.label, cell.info.name, distinct, kept)
+    return CompositionPlan(cell.info.label, cell.info.formula, distinct, kept, cell.info.polymorph)
 
 
 def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[CompositionPlan]) -> list[StagePlan]:
