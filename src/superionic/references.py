@@ -59,8 +59,11 @@ class ReferenceValue(_Model):
             raise ValueError(f"{self.formula}: give either value, or low and high")
         if (self.quantity is ReferenceQuantity.CONDUCTIVITY) != (self.temperature_K is not None):
             raise ValueError(f"{self.formula}: a conductivity, and nothing else, has a temperature")
-        if (self.quantity is ReferenceQuantity.POLYMORPH_ENERGY) != bool(self.phase and self.against):
-            raise ValueError(f"{self.formula}: the energy of a polymorph, and nothing else, has phase and against")
+        compared = self.quantity is ReferenceQuantity.POLYMORPH_ENERGY
+        if compared != bool(self.against) or (compared and not self.phase):
+            raise ValueError(
+                f"{self.formula}: the energy of a polymorph has phase and against, nothing else the latter"
+            )
         return self
 
     def is_of(self, formula: str, polymorph: str | None = None, host_phase: str | None = None) -> bool:

@@ -322,7 +322,7 @@ def _columns(
         f"atom_fraction_{member.formula}": fractions[:, i].tolist() for i, member in enumerate(doc.end_members)
     }
     return (
-        {"formula": [entry.composition.formula for entry in entries]}
+        {"formula": [entry.composition.name for entry in entries]}
         | shares
         | {
             "formation_energy_eV_per_atom": [entry.formation_energy_eV_per_atom for entry in entries],

@@ -25,8 +25,16 @@ def polymorph_table(data: CampaignData) -> Html | None:
         "one. Errors are √2 times the model's error on the test set, as if it were wrong independently in "
         "each structure: an upper estimate."
     )
+    untested = [energy.composition.name for energy in data.phase_diagram.polymorphs if not _tested(data, energy)]
+    if untested:
+        note += f" The test set holds no structure of {', '.join(untested)}, so that error is one of other structures."
     shown = table(header, rows, numeric=range(2, 6), groups=groups)
     return join([shown, tag("p", note, class_="note")])
+
+
+def _tested(data: CampaignData, energy: PolymorphEnergy) -> bool:
+    counts = data.dataset.counts_by_composition if data.dataset else {}
+    return bool(counts.get(energy.composition.label, {}).get("test"))
 
 
 def _row(energy: PolymorphEnergy, host_phase: str | None) -> list[Content]:
