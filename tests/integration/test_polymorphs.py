@@ -88,6 +88,7 @@ def test_conductivities_are_told_apart(campaign):
     rows = json.loads(superionic(folder, "query", "composition", "Li3InCl6", "--json").stdout)
     assert {row["polymorph"] for row in rows} == {None, "ordered"}
     assert len({row["key"] for row in rows}) == 2
+    assert None not in {row["e_above_hull_eV_per_atom"] for row in result["results"]}
     assert [(row["formula"], row["polymorph"]) for row in result["results"]] == [
         ("Li3InCl6", None),
         ("Li3InBr6", None),
