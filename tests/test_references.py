@@ -32,8 +32,35 @@ def test_the_full_grids_hold_the_compositions_that_have_values(name):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{}, {"value": 1.0, "low": 0.5, "high": 2.0}, {"low": 1.0}, {"value": 1.0, "temperature_K": 300}, {"valu": 1.0}],
+    [
+        {},
+        {"value": 1.0, "low": 0.5, "high": 2.0},
+        {"low": 1.0},
+        {"value": 1.0, "temperature_K": 300},
+        {"valu": 1.0},
+        {"value": 1.0, "against": "Pnma"},
+        {"value": 1.0, "quantity": "polymorph_energy_meV_per_atom", "phase": "Cmcm"},
+    ],
 )
 def test_incomplete_values_are_refused(wrong):
     with pytest.raises(ValidationError):
         ReferenceValue.model_validate(GIVEN | wrong)
+
+
+def test_values_of_a_phase_belong_to_the_structure_of_that_name():
+    energies = [v for v in reference_values() if v.quantity is ReferenceQuantity.ACTIVATION_ENERGY]
+
+    def found(*structure):
+        return {value.value for value in energies if value.is_of("Li3PS4", *structure)}
+
+    assert found() == {0.26, 0.20, 0.44, 0.41}
+    assert found(None, "beta (Pnma)") == found(None, "Pnma") == {0.44, 0.41}
+    assert found("alpha") == found("alpha-Li3PS4", "Pnma") == found("Cmcm") == {0.26, 0.20}
+    assert found("gamma", "Pnma") == found(None, "R-3c") == found("phase 2") == set()
+    usual = next(value for value in energies if value.formula == "Li3.5P0.5Ge0.5S2O2")
+    assert usual.is_of("Li7PGeS4O4", None, "Pnma")
+    assert not usual.is_of("Li7PGeS4O4", "gamma"), "without a phase it is of the usual structure"
+    difference = next(v for v in reference_values() if v.quantity is ReferenceQuantity.POLYMORPH_ENERGY)
+    assert difference.compares_with("beta (Pnma)")
+    assert not difference.compares_with("Cmcm")
+    assert not difference.compares_with(None)

@@ -24,6 +24,17 @@ class CompositionInfo(Document):
     axes: dict[str, float] = Field(description="value of each composition axis")
     label: str = Field(description="axis values as text, e.g. x=0.5,y=1")
     formula: str = Field(description="formula per formula unit, e.g. Li3In0.5Y0.5Br6")
+    polymorph: str | None = Field(None, description="name of the crystal structure if it is not the campaign's host")
+
+    @property
+    def name(self) -> str:
+        """Formula, with the polymorph if it is one, e.g. ``Li3PS4 (gamma)``."""
+        return structure_name(self.formula, self.polymorph)
+
+
+def structure_name(formula: str, polymorph: str | None) -> str:
+    """What a composition is called where its polymorphs stand beside it."""
+    return formula if polymorph is None else f"{formula} ({polymorph})"
 
 
 class Resources(Document):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from superionic.spec_io import read_yaml
 
+SHORTEST_PART = 4
 FILE = Path(__file__).parent / "data" / "reference_values.yaml"
 
 
@@ -21,6 +23,7 @@ class ReferenceQuantity(StrEnum):
     ACTIVATION_ENERGY = "activation_energy_eV"
     FORMATION_ENERGY = "formation_energy_meV_per_atom"
     ABOVE_HULL = "e_above_hull_meV_per_atom"
+    POLYMORPH_ENERGY = "polymorph_energy_meV_per_atom"
 
 
 class _Model(BaseModel):
@@ -39,6 +42,7 @@ class ReferenceValue(_Model):
 
     formula: str = Field(description="composition per formula unit")
     phase: str = Field("", description="structure, where a composition has several")
+    against: str = Field("", description="structure that the energy of a polymorph is compared with")
     quantity: ReferenceQuantity
     temperature_K: float | None = Field(None, gt=0, description="temperature of a conductivity, K")
     value: float | None = Field(None, description="the number, in the unit of the quantity")
@@ -55,11 +59,36 @@ class ReferenceValue(_Model):
             raise ValueError(f"{self.formula}: give either value, or low and high")
         if (self.quantity is ReferenceQuantity.CONDUCTIVITY) != (self.temperature_K is not None):
             raise ValueError(f"{self.formula}: a conductivity, and nothing else, has a temperature")
+        compared = self.quantity is ReferenceQuantity.POLYMORPH_ENERGY
+        if compared != bool(self.against) or (compared and not self.phase):
+            raise ValueError(
+                f"{self.formula}: the energy of a polymorph has phase and against, nothing else the latter"
+            )
         return self
 
-    def is_of(self, formula: str) -> bool:
-        """Whether the value is one of this composition, however it is written."""
-        return _fractions(self.formula) == _fractions(formula)
+    def is_of(self, formula: str, polymorph: str | None = None, host_phase: str | None = None) -> bool:
+        """Whether the value is one of this composition and structure.
+
+        Parameters
+        ----------
+        formula : str
+            The composition, however it is written.
+        polymorph : str, optional
+            Name of the structure if it is not the host's; it must share a word with the value's phase, as ``gamma``
+            and ``gamma (Pmn2_1)`` do.
+        host_phase : str, optional
+            What the host's structure is called. Without it the phase of a value does not count for the host.
+        """
+        if _fractions(self.formula) != _fractions(formula):
+            return False
+        name = polymorph or host_phase
+        if not self.phase or name is None:
+            return polymorph is None
+        return not _words(self.phase).isdisjoint(_words(name))
+
+    def compares_with(self, host_phase: str | None) -> bool:
+        """Whether the structure that it is compared with is the host's."""
+        return host_phase is not None and not _words(self.against).isdisjoint(_words(host_phase))
 
 
 @cache
@@ -78,6 +107,14 @@ def reference_values() -> tuple[ReferenceValue, ...]:
         )
         for entry in data["values"]
     )
+
+
+@cache
+def _words(phase: str) -> frozenset[str]:
+    """Words of a structure's name, and the parts of hyphenated ones that say something: ``gamma-Li3PS4``, ``R-3c``."""
+    words = re.split(r"[\s()]+", phase.lower())
+    parts = [part for word in words for part in word.split("-") if len(part) >= SHORTEST_PART]
+    return frozenset(word for word in [*words, *parts] if word)
 
 
 @cache

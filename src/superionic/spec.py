@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from superionic.errors import SpecError
 from superionic.expressions import Constraint, LinearExpression, as_fraction
 from superionic.provenance import content_key
-from superionic.spec_io import apply_profile, explain_validation_error, model_in, read_cif, read_yaml
+from superionic.spec_io import apply_profile, explain_validation_error, fill_cifs, model_in, read_yaml
+from superionic.spec_parts import POLYMORPH_NAME, Axis, CompositionPoint, Grid, Host, Number, Polymorph, SpecModel
 from superionic.stages import (
     ActiveSettings,
     E0Source,
@@ -34,97 +34,17 @@ from superionic.stages import (
     check_rounds,
 )
 
-Number = float | str
 MAX_GRID_POINTS = 10_000
+_NO_PART_OF_THE_KEY: Any = {
+    "host": {"cif"},
+    "polymorphs": {"__all__": {"host": {"cif"}}},
+    "phase": True,
+    "queue": True,
+    "profile": True,
+}
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Axis(_Model):
-    """One composition variable."""
-
-    minimum: Number = Field(0.0, description="smallest value")
-    maximum: Number = Field(1.0, description="largest value")
-    description: str = Field("", description="what the axis means, for figures and reports")
-
-
-class Grid(_Model):
-    """Grid points, either listed or generated with a step on every axis."""
-
-    points: list[dict[str, Number]] = Field(default=[], description="explicit points, each naming every axis")
-    step: Number | None = Field(None, description="spacing of a regular grid on all axes")
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if bool(self.points) == (self.step is not None):
-            raise ValueError("give either points or step, not both and not neither")
-        return self
-
-
-class Cell(_Model):
-    """Lattice parameters; each may be a linear expression of the axes (Vegard's law)."""
-
-    a: Number = Field(description="length a, A")
-    b: Number = Field(description="length b, A")
-    c: Number = Field(description="length c, A")
-    alpha: Number = Field(90.0, description="angle alpha, degrees")
-    beta: Number = Field(90.0, description="angle beta, degrees")
-    gamma: Number = Field(90.0, description="angle gamma, degrees")
-
-
-class Site(_Model):
-    """One Wyckoff position of the host, occupied by a sublattice."""
-
-    sublattice: str = Field(description="name of the sublattice whose species occupy the site")
-    position: tuple[Number, Number, Number] = Field(description="fractional coordinates, e.g. [0, 1/3, 0]")
-    label: str = Field("", description="Wyckoff label such as 4g, for reports and pathways")
-
-
-class Host(_Model):
-    """The host crystal: an inline description, or a CIF beside the YAML file."""
-
-    space_group: str | int | None = Field(None, description="symbol or number of the inline description")
-    cell: Cell | None = Field(None, description="lattice of the inline description")
-    sites: list[Site] = Field(default=[], description="Wyckoff positions of the inline description")
-    cif: str | None = Field(None, description="CIF file, relative to the YAML file")
-    assign: dict[str, str] = Field(default={}, description="CIF only: site label or element -> sublattice")
-    formula_units: int = Field(ge=1, description="formula units in the cell as described, for formulas in reports")
-    primitive: bool = Field(False, description="reduce a centred cell to a primitive one; supercells count from it")
-    cif_text: str | None = Field(None, description="content of the CIF, filled when the spec is read")
-
-    @model_validator(mode="after")
-    def _inline_or_cif(self) -> Self:
-        inline = self.space_group is not None and self.cell is not None and bool(self.sites)
-        if inline == bool(self.cif or self.cif_text):
-            raise ValueError("give either space_group, cell and sites, or cif and assign")
-        return self
-
-
-@dataclass(frozen=True)
-class CompositionPoint:
-    """One point of the composition grid with exact axis values."""
-
-    axes: dict[str, Fraction]
-
-    @property
-    def label(self) -> str:
-        """Axis values as text, e.g. ``x=0.5,y=1``."""
-        return ",".join(f"{axis}={float(value):g}" for axis, value in self.axes.items()) or "host"
-
-    @property
-    def exact_label(self) -> str:
-        """Axis values as exact fractions, e.g. ``x=1/3``; the command line reads it back with ``--at``."""
-        return ",".join(f"{axis}={value}" for axis, value in self.axes.items())
-
-    @property
-    def values(self) -> dict[str, float]:
-        """Axis values as floats."""
-        return {axis: float(value) for axis, value in self.axes.items()}
-
-
-class ElectrolyteSpec(_Model):
+class ElectrolyteSpec(SpecModel):
     """Everything that defines a campaign.
 
     Examples
@@ -139,6 +59,12 @@ class ElectrolyteSpec(_Model):
     charges: dict[str, int] = Field(description="formal charge of every species")
     host: Host
     sublattices: dict[str, dict[str, Number]] = Field(description="occupancy of each species, e.g. {In: x, Y: 1 - x}")
+    phase: str | None = Field(
+        None, description="name of the host's structure beside polymorphs, e.g. beta (Pnma); not part of the key"
+    )
+    polymorphs: dict[str, Polymorph] = Field(
+        default={}, description="further crystal structures of some grid points by name, e.g. gamma or Cmcm"
+    )
     axes: dict[str, Axis] = Field(default={}, description="composition variables")
     constraints: list[str] = Field(default=[], description="linear relations between axes, e.g. x + y >= 1")
     grid: Grid
@@ -171,9 +97,9 @@ class ElectrolyteSpec(_Model):
             value and remedy.
         """
         file = Path(path)
-        data, lines = apply_profile(*read_yaml(file), profile, str(file), _stage_blocks(cls))
-        if isinstance(data.get("host"), dict) and data["host"].get("cif"):
-            data["host"]["cif_text"] = read_cif(file, str(data["host"]["cif"]))
+        blocks = _stage_blocks(cls) | {"polymorphs"}
+        data, lines = apply_profile(*read_yaml(file), profile, str(file), blocks)
+        fill_cifs(file, data)
         return cls.from_data(data, source=str(file), lines=lines)
 
     @classmethod
@@ -196,6 +122,11 @@ class ElectrolyteSpec(_Model):
     def source(self) -> str:
         """File that the spec was read from, for messages."""
         return self._source
+
+    @field_validator("polymorphs", mode="before")
+    @classmethod
+    def _without_removed(cls, value: Any) -> Any:  # noqa: ANN401 (whatever the YAML holds)
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
     @field_validator("charges")
     @classmethod
@@ -252,17 +183,27 @@ class ElectrolyteSpec(_Model):
                 point = self.point(axes)
                 if point not in self.points:
                     raise ValueError(f"{where}: {point.label} is not a grid point; add it to grid or remove it here")
+        for name in self.polymorphs:
+            self._check_polymorph(name)
         return self
 
     @cached_property
     def key(self) -> str:
         """Content key of everything that shapes results; comments and file names do not."""
-        content = self.model_dump(mode="json", exclude={"host": {"cif"}, "queue": True, "profile": True})
+        content = self.model_dump(mode="json", exclude=_NO_PART_OF_THE_KEY)
+        if not self.polymorphs:
+            del content["polymorphs"]
         if self.montecarlo is None:  # a campaign without it keeps the key that it had before there was one
             del content["montecarlo"]
         if not self.active.rounds:
             del content["active"]
         return content_key(content)
+
+    @property
+    def host_phase(self) -> str | None:
+        """What the host's structure is called: its phase, or its space group where the spec has a symbol."""
+        group = self.host.space_group
+        return self.phase or (group if isinstance(group, str) else None)
 
     @property
     def elements(self) -> list[str]:
@@ -304,6 +245,45 @@ class ElectrolyteSpec(_Model):
         except ValueError as error:
             raise SpecError(f"{self.source}: {error}") from error
         return point
+
+    def of_polymorph(self, name: str) -> Self:
+        """The campaign with a polymorph in place of the host, and with its grid points alone.
+
+        It describes the crystal only: its key is of no use, and no campaign is run from it.
+        """
+        spec = type(self).model_validate(self._data_of(self.polymorphs[name]))
+        spec._source = f"{self.source}: polymorphs.{name}"  # noqa: SLF001 (its own class)
+        return spec
+
+    def _data_of(self, polymorph: Polymorph) -> dict[str, Any]:
+        cells = {} if polymorph.supercells is None else {"supercells": polymorph.supercells}
+        return self.model_dump() | {
+            "host": polymorph.host,
+            "sublattices": polymorph.sublattices,
+            "grid": Grid(points=polymorph.at),
+            "end_members": polymorph.at,
+            "orderings": self.orderings.model_copy(update=cells),
+            "transport": self.transport.model_copy(update={"compositions": []}),
+            "montecarlo": None,
+            "polymorphs": {},
+        }
+
+    def _check_polymorph(self, name: str) -> None:
+        polymorph, where = self.polymorphs[name], f"polymorphs.{name}"
+        if not POLYMORPH_NAME.fullmatch(name) or name == self.phase:
+            raise ValueError(
+                f"{where}: not usable as a name: up to 40 letters, digits, spaces and . _ + -, and not that of phase"
+            )
+        try:
+            points = _unique([self.point(axes) for axes in polymorph.at])
+            type(self).model_validate(self._data_of(polymorph))
+        except ValidationError as error:
+            reasons = "; ".join(str(problem["msg"]).removeprefix("Value error, ") for problem in error.errors())
+            raise ValueError(f"{where}: {reasons}") from error
+        except SpecError as error:
+            raise ValueError(f"{where}.at: {error}") from error
+        if outside := [point.label for point in points if point not in self.points]:
+            raise ValueError(f"{where}.at: {outside[0]} is not a grid point; add it to grid or change at")
 
     def point(self, axes: dict[str, Number]) -> CompositionPoint:
         """The composition point at the given axis values.

@@ -59,20 +59,29 @@ def _plain(node: Any, prefix: str, lines: dict[str, int]) -> Any:  # noqa: ANN40
     return str(node) if isinstance(node, str) else node
 
 
-def read_cif(spec_file: Path, name: str) -> str:
-    """Content of a CIF that a spec names, relative to the spec.
+def fill_cifs(spec_file: Path, data: dict[str, Any]) -> None:
+    """Put the content of each CIF that a spec names, relative to the spec, beside its name.
 
     Raises
     ------
     SpecError
-        If it cannot be read.
+        If one cannot be read.
     """
+    further = data.get("polymorphs")
+    named = {f"polymorphs.{name}.": item for name, item in further.items()} if isinstance(further, dict) else {}
+    for where, item in ({"": data} | named).items():
+        host = item.get("host") if isinstance(item, dict) else None
+        if isinstance(host, dict) and host.get("cif"):
+            host["cif_text"] = _read_cif(spec_file, str(host["cif"]), f"{where}host.cif")
+
+
+def _read_cif(spec_file: Path, name: str, key: str) -> str:
     path = spec_file.parent / name
     try:
         return path.read_text()
     except OSError as error:
         raise SpecError(
-            f"{spec_file}: host.cif: cannot read {path}: {error.strerror}; give a path beside the YAML"
+            f"{spec_file}: {key}: cannot read {path}: {error.strerror}; give a path beside the YAML"
         ) from error
 
 

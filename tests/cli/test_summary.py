@@ -4,6 +4,7 @@ from superionic.launch.status import CampaignStatus, StageStatus
 
 ROW = {
     "formula": "Li3InCl6",
+    "polymorph": None,
     "formation_energy_eV_per_atom": -0.0123,
     "e_above_hull_eV_per_atom": 0.0,
     "reference_e_above_hull_eV_per_atom": None,

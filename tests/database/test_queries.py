@@ -100,6 +100,21 @@ def test_best_conductors_are_stable_by_the_same_model(results):
 
 
 @pytest.mark.integration
+def test_polymorphs_have_their_own_place_above_the_hull(results):
+    twin = _conductivity("g", "Li3YCl6", "m1", 8e-3, polymorph="trigonal", composition="Li3YCl6 (trigonal)")
+    results["conductivities"].insert_one(twin)
+    phase = {"formula": "Li3YCl6", "polymorph": "trigonal", "e_above_hull_eV_per_atom": 0.03}
+    results["phase_diagrams"].update_one({"key": "p"}, {"$push": {"phases": phase}})
+    found = best_conductors(results["conductivities"], results["phase_diagrams"], 0.05)
+    assert [(row.key, row.polymorph, row.e_above_hull_eV_per_atom) for row in found[:2]] == [
+        ("g", "trigonal", 0.03),
+        ("b", None, 0.02),
+    ]
+    both = conductivities_of(results["conductivities"], results["phase_diagrams"], "Li3YCl6", ["model_key=m1"])
+    assert {row.polymorph for row in both} == {None, "trigonal"}
+
+
+@pytest.mark.integration
 def test_a_composition_is_found_however_it_is_written(results):
     rows = conductivities_of(results["conductivities"], results["phase_diagrams"], "Y2Li6Cl12")
     assert [(row.level_of_theory, row.model_key) for row in rows] == [("PBE", "m2"), ("SCAN", "m1")]

@@ -15,7 +15,8 @@ WORKFLOWS = Path(__file__).parents[2] / "workflows"
     [
         # brute force, SHRY and icet agree on 42 for Na3Zr2Si2PO12 in the primitive cell
         ("nasicon", 13, "x=2", "1x1x1", 42),
-        ("lpgso", 9, "x=1", "1x1x2", 1),
+        ("lpgso", 11, "x=1", "1x1x2", 1),
+        ("lpgso", 11, "x=1 (Cmcm)", "1x1x1", 1),
     ],
 )
 def test_the_other_systems_of_the_paper_can_be_planned(name, n_points, label, size, count):

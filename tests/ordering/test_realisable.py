@@ -18,10 +18,10 @@ WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
 
 def settings_of(name):
-    """The settings of a campaign file, without its profiles."""
+    """The settings of a campaign file, without its profiles and polymorphs."""
     data = deepcopy(read_yaml(WORKFLOWS / f"{name}.yaml")[0])
     del data["profiles"]
-    return data
+    return data | {"polymorphs": {}}
 
 
 @pytest.fixture

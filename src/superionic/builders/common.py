@@ -19,6 +19,7 @@ def common_fields(result: StoredResult, doc: BaseDoc) -> dict[str, Any]:
         "composition": place.label if place else None,
         "axes": place.axes if place else None,
         "formula": place.formula if place else None,
+        "polymorph": place.polymorph if place else None,
         "parents": doc.parents,
         "raw_ids": result.raw_ids,
         "schema_version": doc.schema_version,

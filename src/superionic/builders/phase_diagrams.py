@@ -9,11 +9,12 @@ from typing import Any
 from superionic.builders.common import common_fields
 from superionic.builders.rows import PhaseDiagramRow, PhaseRow
 from superionic.builders.stored import RawDoc, StoredResult, group_results, light_document
-from superionic.stability.schemas import PhaseDiagramDoc, PhaseEntry
+from superionic.documents import structure_name
+from superionic.stability.schemas import PhaseDiagramDoc, PolymorphEnergy
 
 
 def build_phase_diagrams(docs: Iterable[RawDoc]) -> list[PhaseDiagramRow]:
-    """One row per phase diagram, with one small entry per composition.
+    """One row per phase diagram, with one small entry per composition and polymorph.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def build_phase_diagrams(docs: Iterable[RawDoc]) -> list[PhaseDiagramRow]:
 
 
 def flatten_phases(row: PhaseDiagramRow) -> list[dict[str, Any]]:
-    """One flat mapping per composition of a phase diagram, for tables of hulls."""
+    """One flat mapping per composition and polymorph of a phase diagram, for tables of hulls."""
     shared = {
         "phase_diagram_key": row.key,
         "campaign": row.campaign,
@@ -49,30 +50,42 @@ def flatten_phases(row: PhaseDiagramRow) -> list[dict[str, Any]]:
 
 def _row(result: StoredResult) -> PhaseDiagramRow:
     doc = light_document(PhaseDiagramDoc, result.output)
-    phases = _phases(doc.entries)
+    phases = _phases(doc)
+    ground_states = _ground_states(phases)
     return PhaseDiagramRow(
         **common_fields(result, doc),
         model_key=doc.model_key,
         level_of_theory=doc.potential.level_of_theory,
         reference_level_of_theory=doc.reference_level_of_theory,
         end_member_formulas=[member.formula for member in doc.end_members],
-        n_compositions=len(phases),
+        n_compositions=len(ground_states),
         n_compositions_missing=len(doc.missing),
         n_orderings=len(doc.entries),
-        stable_formulas=[phase.formula for phase in phases if phase.stable],
-        largest_e_above_hull_eV_per_atom=max((phase.e_above_hull_eV_per_atom for phase in phases), default=None),
+        stable_formulas=[structure_name(phase.formula, phase.polymorph) for phase in phases if phase.stable],
+        largest_e_above_hull_eV_per_atom=max(ground_states.values(), default=None),
         formation_energy_std_eV_per_atom=doc.formation_energy_std_eV_per_atom,
         phases=phases,
     )
 
 
-def _phases(entries: list[PhaseEntry]) -> list[PhaseRow]:
-    counts = Counter(entry.composition.label for entry in entries)
+def _ground_states(phases: list[PhaseRow]) -> dict[str, float]:
+    """Energy above hull of the lowest structure of each composition, eV/atom."""
+    lowest: dict[str, float] = {}
+    for phase in phases:
+        above = phase.e_above_hull_eV_per_atom
+        lowest[phase.formula] = min(above, lowest.get(phase.formula, above))
+    return lowest
+
+
+def _phases(doc: PhaseDiagramDoc) -> list[PhaseRow]:
+    counts = Counter(entry.composition.label for entry in doc.entries)
+    differences = {energy.composition.label: _differences(energy) for energy in doc.polymorphs}
     return [
         PhaseRow(
             composition=entry.composition.label,
             axes=entry.composition.axes,
             formula=entry.composition.formula,
+            polymorph=entry.composition.polymorph,
             source_key=entry.source_key,
             n_orderings=counts[entry.composition.label],
             formation_energy_eV_per_atom=entry.formation_energy_eV_per_atom,
@@ -83,7 +96,16 @@ def _phases(entries: list[PhaseEntry]) -> list[PhaseRow]:
             reference_formation_energy_eV_per_atom=entry.reference_formation_energy_eV_per_atom,
             reference_e_above_hull_eV_per_atom=entry.reference_e_above_hull_eV_per_atom,
             reference_stable=entry.reference_stable,
+            **differences.get(entry.composition.label, {}),
         )
-        for entry in entries
+        for entry in doc.entries
         if entry.lowest
     ]
+
+
+def _differences(energy: PolymorphEnergy) -> dict[str, float | None]:
+    return {
+        "energy_difference_eV_per_atom": energy.energy_difference_eV_per_atom,
+        "energy_difference_std_eV_per_atom": energy.energy_difference_std_eV_per_atom,
+        "reference_energy_difference_eV_per_atom": energy.reference_energy_difference_eV_per_atom,
+    }

@@ -21,6 +21,7 @@ class QueryRow(Document):
     composition: str | None = Field(None, description="axis values as text, e.g. x=0.5,y=1")
     axes: dict[str, float] | None = Field(None, description="value of each composition axis")
     formula: str | None = Field(None, description="formula per formula unit")
+    polymorph: str | None = Field(None, description="name of the crystal structure if it is not the host's")
     parents: list[str] = Field(description="keys of the documents this one was made from")
     raw_ids: list[str] = Field(description="uuid:index of the job outputs, newest first")
     schema_version: int = Field(description="version of the document schema")
@@ -74,11 +75,12 @@ class ConductivityRow(QueryRow):
 
 
 class PhaseRow(Document):
-    """The lowest ordering of one composition inside a phase diagram."""
+    """The lowest ordering of one composition, or of one of its polymorphs, inside a phase diagram."""
 
     composition: str = Field(description="axis values as text")
     axes: dict[str, float] = Field(description="value of each composition axis")
     formula: str = Field(description="formula per formula unit")
+    polymorph: str | None = Field(None, description="name of the crystal structure if it is not the host's")
     source_key: str = Field(description="key of the GroundStateDoc")
     n_orderings: int = Field(description="orderings of this composition in the diagram")
     formation_energy_eV_per_atom: float = Field(description="formation energy against the end members, eV/atom")
@@ -89,10 +91,15 @@ class PhaseRow(Document):
     reference_formation_energy_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_e_above_hull_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_stable: bool | None = Field(None, description="on the hull of the labels")
+    energy_difference_eV_per_atom: float | None = Field(
+        None, description="polymorphs only: energy less that of the host's structure, eV/atom"
+    )
+    energy_difference_std_eV_per_atom: float | None = Field(None, description="its standard deviation, eV/atom")
+    reference_energy_difference_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
 
 
 class PhaseDiagramRow(QueryRow):
-    """One phase diagram; ``phases`` has one small entry per composition."""
+    """One phase diagram; ``phases`` has one small entry per composition and polymorph."""
 
     model_key: str = Field(description="key of the model behind the energies")
     level_of_theory: str = Field(description="level of theory of the model's labels")
@@ -101,12 +108,12 @@ class PhaseDiagramRow(QueryRow):
     n_compositions: int = Field(description="compositions with a ground state")
     n_compositions_missing: int = Field(description="compositions without one")
     n_orderings: int = Field(description="orderings in the diagram")
-    stable_formulas: list[str] = Field(description="compositions on the hull")
+    stable_formulas: list[str] = Field(description="compositions on the hull, polymorphs in brackets")
     largest_e_above_hull_eV_per_atom: float | None = Field(
         None, description="largest energy above hull among the ground states of the compositions, eV/atom"
     )
     formation_energy_std_eV_per_atom: float | None = Field(None, description="uncertainty of the energies, eV/atom")
-    phases: list[PhaseRow] = Field(description="lowest ordering of each composition")
+    phases: list[PhaseRow] = Field(description="lowest ordering of each composition and polymorph")
 
 
 class FitRow(Document):

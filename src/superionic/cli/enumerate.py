@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from superionic.ordering.hierarchy import EnergyFunction
     from superionic.ordering.result import OrderingSet
     from superionic.ordering.tasks import OrderingTask
-    from superionic.spec import CompositionPoint, ElectrolyteSpec
+    from superionic.spec import ElectrolyteSpec
+    from superionic.spec_parts import CompositionPoint
     from superionic.stages import OrderingSettings
 
 CIF_SUFFIXES = {".cif", ".mcif"}
@@ -154,8 +155,7 @@ def _spec(
     header = {"source": str(source), "name": spec.name, "spec_key": spec.key}
     update: dict[str, Any] = {"orderings": _settings(spec.orderings.model_dump(), changes)}
     spec = spec.model_copy(update=update if seed is None else update | {"seed": seed})
-    points = [_point(spec, text) for text in at] or spec.points
-    return header, spec_tasks(spec, points)
+    return header, spec_tasks(spec, [_point(spec, text) for text in at] or None)
 
 
 def _point(spec: ElectrolyteSpec, text: str) -> CompositionPoint:

@@ -9,6 +9,7 @@ import typer
 
 from superionic.cli.console import count_text, emit_json, emit_table, say
 from superionic.cli.session import ProfileOption, read_spec
+from superionic.documents import structure_name
 
 if TYPE_CHECKING:
     from superionic.flows.plan import CampaignPlan
@@ -40,12 +41,14 @@ def plan(
 
 
 def _tables(planned: CampaignPlan) -> None:
+    further = sum(item.polymorph is not None for item in planned.compositions)
+    polymorphs = f", {further} further structures of them" if further else ""
     emit_table(
-        f"{planned.name}: {len(planned.compositions)} compositions",
+        f"{planned.name}: {len(planned.compositions) - further} compositions{polymorphs}",
         ("composition", "axes", "symmetry-distinct orderings per supercell", "kept"),
         [
             (
-                item.formula,
+                structure_name(item.formula, item.polymorph),
                 item.label,
                 ", ".join(f"{size}: {count_text(n)}" for size, n in item.distinct.items()),
                 str(item.kept),

@@ -199,7 +199,17 @@ def _rows(choice: DatabaseChoice, target: QueryTarget, request: Request) -> Answ
         known = query_fields(name, unwound)
     rows = find_rows(collection(choice, name), request.where, request.limit, unwound, sort=request.sort, known=known)
     notes = [] if rows else [f"no {target.value} match; `superionic build` brings the collections up to date"]
-    return Answer(target.value, COLUMNS[target], rows, notes)
+    return Answer(target.value, _columns(target, rows), rows, notes)
+
+
+def _columns(target: QueryTarget, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Columns of the table, those of polymorphs included where there are any."""
+    columns = COLUMNS[target]
+    if not any(row.get("polymorph") for row in rows):
+        return columns
+    place = columns.index("formula") + 1 if "formula" in columns else 0
+    further = ("energy_difference_eV_per_atom",) if target is QueryTarget.HULLS else ()
+    return (*columns[:place], "polymorph", *columns[place:], *further)
 
 
 def _derived(choice: DatabaseChoice, target: QueryTarget, request: Request) -> Answer:
@@ -218,7 +228,7 @@ def _derived(choice: DatabaseChoice, target: QueryTarget, request: Request) -> A
         found = cost_by_stage(outputs_of(choice), request.what)
     rows = [asdict(row) for row in found]
     notes = [] if rows else ["nothing found; `superionic build` brings the collections up to date"]
-    return Answer(target.value, COLUMNS[target], rows[: request.limit or None], notes)
+    return Answer(target.value, _columns(target, rows), rows[: request.limit or None], notes)
 
 
 def _related(choice: DatabaseChoice, target: QueryTarget, request: Request) -> Answer:

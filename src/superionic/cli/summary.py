@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from superionic.cli.console import emit_table, say
+from superionic.documents import structure_name
 
 if TYPE_CHECKING:
     from superionic.database.stores import DatabaseChoice
+    from superionic.documents import CompositionInfo
     from superionic.spec import ElectrolyteSpec
 
 MEV_PER_EV = 1000
@@ -21,12 +23,9 @@ def summary(choice: DatabaseChoice, spec: ElectrolyteSpec) -> list[dict[str, Any
 
     database = mongo_database(choice)
     mine = [f"spec_keys={spec.key}"]
-    hulls = _by_formula(find_rows(database["phase_diagrams"], mine, unwind="phases"))
-    sigmas = _by_formula(find_rows(database["conductivities"], mine))
-    return [
-        _row(cell.info.formula, hulls.get(cell.info.formula), sigmas.get(cell.info.formula))
-        for cell in grid_cells(spec)
-    ]
+    hulls = _by_composition(find_rows(database["phase_diagrams"], mine, unwind="phases"))
+    sigmas = _by_composition(find_rows(database["conductivities"], mine))
+    return [_row(cell.info, hulls.get(cell.info.label), sigmas.get(cell.info.label)) for cell in grid_cells(spec)]
 
 
 def sources(choice: DatabaseChoice, spec: ElectrolyteSpec) -> list[str]:
@@ -42,14 +41,14 @@ def sources(choice: DatabaseChoice, spec: ElectrolyteSpec) -> list[str]:
     ]
 
 
-def _by_formula(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _by_composition(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     newest: dict[str, dict[str, Any]] = {}
     for row in rows:
-        newest.setdefault(str(row["formula"]), row)
+        newest.setdefault(str(row["composition"]), row)
     return newest
 
 
-def _row(formula: str, hull: dict[str, Any] | None, sigma: dict[str, Any] | None) -> dict[str, Any]:
+def _row(place: CompositionInfo, hull: dict[str, Any] | None, sigma: dict[str, Any] | None) -> dict[str, Any]:
     stability = ("formation_energy_eV_per_atom", "e_above_hull_eV_per_atom", "reference_e_above_hull_eV_per_atom")
     transport: tuple[str, ...] = (
         "key",
@@ -59,7 +58,7 @@ def _row(formula: str, hull: dict[str, Any] | None, sigma: dict[str, Any] | None
         "temperatures_K",
     )
     transport += ("conductivities_S_per_cm", "conductivities_std_S_per_cm", "verdicts")
-    row: dict[str, Any] = {"formula": formula}
+    row: dict[str, Any] = {"formula": place.formula, "polymorph": place.polymorph}
     row |= {name: (hull or {}).get(name) for name in stability}
     return row | {name: (sigma or {}).get(name) for name in transport}
 
@@ -81,7 +80,7 @@ def show_summary(rows: list[dict[str, Any]], rests_on: list[str]) -> None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     return (
-        row["formula"],
+        structure_name(row["formula"], row["polymorph"]),
         _mev(row["formation_energy_eV_per_atom"]),
         _mev(row["e_above_hull_eV_per_atom"]),
         _mev(row["reference_e_above_hull_eV_per_atom"]),

@@ -20,6 +20,8 @@ class Conductor:
     ----------
     formula, composition : str
         Formula per formula unit, and axis values as text.
+    polymorph : str or None
+        Name of the crystal structure if it is not the host's.
     model_key, level_of_theory : str
         The model, and the level of theory of its labels.
     e_above_hull_eV_per_atom : float or None
@@ -40,6 +42,7 @@ class Conductor:
 
     formula: str
     composition: str
+    polymorph: str | None
     model_key: str
     level_of_theory: str
     e_above_hull_eV_per_atom: float | None
@@ -128,19 +131,23 @@ def _conductors(
 ) -> list[Conductor]:
     rows = list(conductivities.find({"state": "successful", **criteria}))
     models = list({row["model_key"] for row in rows})
-    hulls: dict[tuple[str, str], tuple[float, str]] = {}
-    fields = {"key": 1, "model_key": 1, "phases.formula": 1, "phases.e_above_hull_eV_per_atom": 1}
-    for diagram in phase_diagrams.find({"model_key": {"$in": models}}, fields).sort("last_updated", 1):
+    hulls: dict[tuple[str | None, ...], tuple[float, str]] = {}
+    fields = ("key", "model_key", "phases.formula", "phases.polymorph", "phases.e_above_hull_eV_per_atom")
+    for diagram in phase_diagrams.find({"model_key": {"$in": models}}, dict.fromkeys(fields, 1)).sort(
+        "last_updated", 1
+    ):
         for phase in diagram["phases"]:
-            place = diagram["model_key"], phase["formula"]
+            place = diagram["model_key"], phase["formula"], phase.get("polymorph")
             hulls[place] = phase["e_above_hull_eV_per_atom"], diagram["key"]
-    return [_conductor(row, *hulls.get((row["model_key"], row["formula"]), (None, ""))) for row in rows]
+    places = [(row["model_key"], row["formula"], row.get("polymorph")) for row in rows]
+    return [_conductor(row, *hulls.get(place, (None, ""))) for row, place in zip(rows, places, strict=True)]
 
 
 def _conductor(row: Row, e_above_hull: float | None, phase_diagram: str) -> Conductor:
     return Conductor(
         formula=row["formula"] or "",
         composition=row["composition"] or "",
+        polymorph=row.get("polymorph"),
         model_key=row["model_key"],
         level_of_theory=row["level_of_theory"],
         e_above_hull_eV_per_atom=e_above_hull,

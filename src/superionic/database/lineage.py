@@ -9,6 +9,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
+from superionic.documents import structure_name
 from superionic.errors import InputError
 
 Row = dict[str, Any]
@@ -117,7 +118,7 @@ def resolve_key(outputs: Collection[Row], key: str) -> str:
 
 
 def _documents(outputs: Collection[Row], keys: list[str]) -> dict[str, Row]:
-    fields = ["uuid", "output.key", "output.@class", "output.parents", "output.composition.formula"]
+    fields = ["uuid", "output.key", "output.@class", "output.parents", "output.composition"]
     fields += ["output.level_of_theory", "output.label_level_of_theory", "output.potential.level_of_theory"]
     rows = outputs.find({"output.key": {"$in": keys}}, dict.fromkeys(fields, 1)).sort("completed_at", 1)
     found: dict[str, Row] = {}
@@ -134,7 +135,7 @@ def _node(row: Row, depth: int) -> LineageNode:
         document=output.get("@class", ""),
         depth=depth,
         parents=list(output.get("parents", [])),
-        composition=(output.get("composition") or {}).get("formula", ""),
+        composition=_formula(output),
         level_of_theory=level or (output.get("potential") or {}).get("level_of_theory", ""),
         job_uuid=row["uuid"],
     )
@@ -235,7 +236,8 @@ _EXPLAINED = {
 
 
 def _formula(output: Mapping[str, Any]) -> str:
-    return str((output.get("composition") or {}).get("formula", ""))
+    place = output.get("composition") or {}
+    return structure_name(str(place.get("formula", "")), place.get("polymorph"))
 
 
 def _copy(row: Row) -> StoredCopy:

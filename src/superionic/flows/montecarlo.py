@@ -260,14 +260,16 @@ def montecarlo_cells(spec: ElectrolyteSpec, cells: Sequence[GridCell]) -> list[G
     Returns
     -------
     list of GridCell
-        None without the block ``montecarlo``, those that it lists, or all that are disordered if it lists none.
+        None without the block ``montecarlo``, those that it lists, or all that are disordered if it lists none;
+        polymorphs are left out.
     """
     if spec.montecarlo is None:
         return []
+    hosts = [cell for cell in cells if cell.polymorph is None]
     if not spec.montecarlo.compositions:
-        return [cell for cell in cells if not cell.structure.is_ordered]
+        return [cell for cell in hosts if not cell.structure.is_ordered]
     listed = [spec.point(axes) for axes in spec.montecarlo.compositions]
-    return [cell for cell in cells if cell.point in listed]
+    return [cell for cell in hosts if cell.point in listed]
 
 
 def primitive_host(structure: Structure) -> Structure:

@@ -7,7 +7,7 @@ from typing import Any
 
 from superionic.flows.cost import gpu_hours, label_hours, potential_hours
 from superionic.flows.montecarlo import montecarlo_cells, primitive_host
-from superionic.flows.production import planned_runs, transport_points
+from superionic.flows.production import md_settings, planned_runs, runs_transport
 from superionic.flows.stages import Stage
 from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
@@ -28,12 +28,13 @@ LABEL_BASIS = {
 
 @dataclass(frozen=True)
 class CompositionPlan:
-    """Orderings of one composition: exact numbers of symmetry-distinct ones per supercell."""
+    """Orderings of one composition or polymorph: exact numbers of symmetry-distinct ones per supercell."""
 
     label: str
     formula: str
     distinct: dict[str, int]
     kept: int
+    polymorph: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _composition(spec: ElectrolyteSpec, cell: GridCell) -> CompositionPlan:
     distinct = {supercell_label(size): count_orderings(cell.structure, size, merge) for size in cell.supercells}
     # orderings of a smaller cell come back in its multiples, so the largest count bounds the pool from below
     kept = min(spec.orderings.max_orderings, max(distinct.values()))
-    return CompositionPlan(cell.info.label, cell.info.formula, distinct, kept)
+    return CompositionPlan(cell.info.label, cell.info.formula, distinct, kept, cell.info.polymorph)
 
 
 def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[CompositionPlan]) -> list[StagePlan]:
@@ -227,18 +228,16 @@ def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> 
 
 
 def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
-    settings = spec.transport
-    points = transport_points(spec)
-    chosen = [(cell, planned_runs(spec, cell)) for cell in cells if cell.point in points]
-    time_ps = sum(settings.length_ps(run.temperature_K)[0] for _, runs in chosen for run in runs)
-    atom_ps = sum(
-        settings.length_ps(run.temperature_K)[0] * _atoms(cell, min(cell.supercells, key=supercell_size))
-        for cell, runs in chosen
-        for run in runs
-    ) * supercell_size(settings.supercell)
-    n_runs = sum(len(runs) for _, runs in chosen)
-    work = f"{n_runs} MD runs, {time_ps:g} ps in all"
-    cost = potential_hours(spec.foundation, atom_ps * 1000 / settings.time_step_fs)
+    lengths_ps, atom_ps = [], 0.0
+    for cell in (cell for cell in cells if runs_transport(spec, cell)):
+        settings = md_settings(spec, cell)
+        atoms = _atoms(cell, min(cell.supercells, key=supercell_size)) * supercell_size(settings.supercell)
+        lengths = [settings.length_ps(run.temperature_K)[0] for run in planned_runs(spec, cell)]
+        lengths_ps += lengths
+        atom_ps += atoms * sum(lengths)
+    n_runs = len(lengths_ps)
+    work = f"{n_runs} MD runs, {sum(lengths_ps):g} ps in all"
+    cost = potential_hours(spec.foundation, atom_ps * 1000 / spec.transport.time_step_fs)
     return StagePlan(Stage.TRANSPORT, n_runs, work, cost, "smallest cell", gpu_hours(spec.foundation, cost))
 
 

@@ -13,8 +13,10 @@ from superionic.labelling.jobs import LabelSetMaker
 from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cell
 from superionic.provenance import derived_seed
-from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.spec import ElectrolyteSpec
+from superionic.spec_parts import CompositionPoint
 from superionic.stability.jobs import GroundStateMaker, PhaseDiagramMaker
+from superionic.stages import TransportSettings
 from superionic.transport.group_jobs import MDGroupMaker
 from superionic.transport.jobs import ConductivityMaker, DiffusionMaker, ProductionMDMaker
 from superionic.transport.pathway_jobs import PathwayMaker
@@ -61,7 +63,7 @@ class ProductionFlowMaker(Maker):
         transport = [
             self.conductivity(spec, model, part.cell, states[part.cell.info.label])
             for part in compositions
-            if part.cell.point in transport_points(spec)
+            if runs_transport(spec, part.cell)
         ]
         jobs = [*states.values(), *labels, diagram, *transport]
         return Flow(jobs, output=diagram.output, name=f"{self.name}: {spec.name}")
@@ -81,7 +83,7 @@ class ProductionFlowMaker(Maker):
 
     def conductivity(self, spec: ElectrolyteSpec, model: Any, cell: GridCell, state: Any) -> Flow:  # noqa: ANN401
         """MD of every ordering, temperature and replica, its analysis, and the Arrhenius fit of one composition."""
-        label, settings = cell.info.label, spec.transport
+        label, settings = cell.info.label, md_settings(spec, cell)
         diffusions: list[Any] = []
         plans = planned_runs(spec, cell)
         makers = [
@@ -200,6 +202,18 @@ def transport_points(spec: ElectrolyteSpec) -> list[CompositionPoint]:
     if not spec.transport.compositions:
         return spec.points
     return [spec.point(axes) for axes in spec.transport.compositions]
+
+
+def runs_transport(spec: ElectrolyteSpec, cell: GridCell) -> bool:
+    """Whether the conductivity of a composition or polymorph is computed."""
+    return cell.polymorph.transport if cell.polymorph else cell.point in transport_points(spec)
+
+
+def md_settings(spec: ElectrolyteSpec, cell: GridCell) -> TransportSettings:
+    """Settings of the production MD of a composition or polymorph, which may have a supercell of its own."""
+    if cell.polymorph is None or cell.polymorph.md_supercell is None:
+        return spec.transport
+    return spec.transport.model_copy(update={"supercell": cell.polymorph.md_supercell})
 
 
 def pathway_temperature(spec: ElectrolyteSpec) -> float | None:

@@ -15,7 +15,7 @@ from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import BaseDoc
 from superionic.errors import InsufficientDataError
-from superionic.flows.production import ProductionFlowMaker, transport_points
+from superionic.flows.production import ProductionFlowMaker, runs_transport
 from superionic.flows.property_schemas import PropertyConductivity, PropertyCurveDoc, PropertyPhase, PropertyPoint
 from superionic.flows.stages import Category, Stage, mark, pass_queue_on
 from superionic.ordering.composition import grid_cell, grid_cells
@@ -121,7 +121,7 @@ class PropertyCurveMaker(Maker):
         transport = [
             production.conductivity(spec, point.model_key, cell, states[cell.info.label])
             for cell in cells
-            if cell.point in transport_points(spec)
+            if runs_transport(spec, cell)
         ]
         flow = Flow([*states.values(), diagram, *transport], name=f"{BRANCH}: {point.n_train}")
         flow.append_name(f" (model on {point.n_train})")

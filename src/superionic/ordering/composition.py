@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pymatgen.core import Species, Structure
@@ -12,7 +13,8 @@ from superionic.errors import SpecError
 from superionic.ordering.cell import SUBLATTICE
 from superionic.ordering.host import HostCell, host_cell
 from superionic.ordering.realisable import Demand, realising_supercells
-from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.spec import ElectrolyteSpec
+from superionic.spec_parts import CompositionPoint, Polymorph
 from superionic.supercell_choice import SupercellShape
 
 Occupancies = dict[str, dict[str, Fraction]]
@@ -20,7 +22,7 @@ Occupancies = dict[str, dict[str, Fraction]]
 
 @dataclass(frozen=True)
 class GridCell:
-    """One grid point with its disordered host and the supercells that realise it.
+    """One grid point with its disordered host, or with a polymorph, and the supercells that realise it.
 
     Attributes
     ----------
@@ -33,23 +35,50 @@ class GridCell:
     supercells : list of SupercellShape
         Supercells in which every species count is an integer: three integers each, or the rows of
         an integer matrix.
+    polymorph : Polymorph or None
+        The polymorph if the structure is not that of the host.
     """
 
     point: CompositionPoint
     info: CompositionInfo
     structure: Structure
     supercells: list[SupercellShape]
+    polymorph: Polymorph | None = None
 
 
 def grid_cells(spec: ElectrolyteSpec) -> list[GridCell]:
-    """All grid points of a spec as disordered structures.
+    """All grid points of a spec as disordered structures, then its polymorphs.
 
     Raises
     ------
     SpecError
-        If a point is not charge neutral or no supercell of the spec realises it.
+        If a point is not charge neutral or no supercell of the spec realises it, or a polymorph has another
+        composition than its grid point.
     """
-    return [grid_cell(spec, point) for point in spec.points]
+    return [grid_cell(spec, point) for point in spec.points] + polymorph_cells(spec, spec.points)
+
+
+def polymorph_cells(spec: ElectrolyteSpec, points: Sequence[CompositionPoint]) -> list[GridCell]:
+    """All polymorphs of some grid points as disordered structures; errors as in :func:`grid_cells`."""
+    return [
+        _polymorph_cell(spec, name, point)
+        for name in spec.polymorphs
+        for point in spec.of_polymorph(name).points
+        if point in points
+    ]
+
+
+def _polymorph_cell(spec: ElectrolyteSpec, name: str, point: CompositionPoint) -> GridCell:
+    crystal = spec.of_polymorph(name)
+    cell = grid_cell(crystal, point)
+    expected = formula(spec, spec.occupancies(point), host_cell(spec, point))
+    if cell.info.formula != expected:
+        raise SpecError(
+            f"{crystal.source}: its formula is {cell.info.formula}, but {point.label} is {expected}: correct its "
+            "sites, sublattices, host.formula_units or at"
+        )
+    info = cell.info.model_copy(update={"label": f"{point.label} ({name})", "polymorph": name})
+    return replace(cell, info=info, polymorph=spec.polymorphs[name])
 
 
 def grid_cell(spec: ElectrolyteSpec, point: CompositionPoint) -> GridCell:
@@ -64,8 +93,9 @@ def grid_cell(spec: ElectrolyteSpec, point: CompositionPoint) -> GridCell:
 
 
 def formula(spec: ElectrolyteSpec, occupancies: Occupancies, host: HostCell) -> str:
-    """Formula per formula unit in the order of ``charges``, e.g. ``Li3In0.5Y0.5Br6``."""
-    amounts = {symbol: Fraction(0) for symbol in spec.charges}
+    """Formula per formula unit: mobile species, other cations, anions, each in the order of ``charges``."""
+    order = sorted(spec.charges, key=lambda symbol: (symbol != spec.mobile, spec.charges[symbol] < 0))
+    amounts = {symbol: Fraction(0) for symbol in order}
     for name, occupants in occupancies.items():
         for symbol, value in occupants.items():
             amounts[symbol] += value * host.site_counts[name] / host.formula_units

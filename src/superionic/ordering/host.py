@@ -14,7 +14,8 @@ from superionic.ordering.cif import with_operations
 from superionic.ordering.lattices import FloatArray, hermite_normal_form
 from superionic.ordering.supercells import reduced_matrix
 from superionic.ordering.symmetry import site_operations
-from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.spec import ElectrolyteSpec
+from superionic.spec_parts import CompositionPoint
 
 LATTICE_KEYS = ("a", "b", "c", "alpha", "beta", "gamma")
 ROUNDING = 1e-9

@@ -21,7 +21,8 @@ from superionic.ordering.supercells import (
     supercell_size,
     supercells_of_size,
 )
-from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.spec import ElectrolyteSpec
+from superionic.spec_parts import CompositionPoint
 from superionic.supercell_choice import AUTO, SupercellShape, UpTo
 
 FINEST_DENOMINATOR = 48

@@ -11,7 +11,7 @@ from pymatgen.core import Structure
 from superionic.errors import OrderingError
 from superionic.ordering.cell import ReferenceCell
 from superionic.ordering.cif import CifCrystal, adopt_nearest, refuse_charged, smallest_size
-from superionic.ordering.composition import grid_cell
+from superionic.ordering.composition import grid_cell, grid_cells, polymorph_cells
 from superionic.ordering.decorate import DecorationRule
 from superionic.ordering.enumerate import enumerate_orderings
 from superionic.ordering.hierarchy import EnergyFunction
@@ -25,7 +25,8 @@ from superionic.ordering.supercells import (
     supercells_of_size,
 )
 from superionic.provenance import derived_seed
-from superionic.spec import CompositionPoint, ElectrolyteSpec
+from superionic.spec import ElectrolyteSpec
+from superionic.spec_parts import CompositionPoint
 from superionic.stages import OrderingSettings
 from superionic.supercell_choice import AUTO, SupercellShape, UpTo
 
@@ -104,22 +105,26 @@ def enumerate_with(
     )
 
 
-def spec_tasks(spec: ElectrolyteSpec, points: Sequence[CompositionPoint]) -> list[OrderingTask]:
-    """Tasks of some points of a spec, with the seeds that the campaign would use.
+def spec_tasks(spec: ElectrolyteSpec, points: Sequence[CompositionPoint] | None = None) -> list[OrderingTask]:
+    """Tasks of some points of a spec and of their polymorphs, with the seeds that the campaign would use.
 
     Parameters
     ----------
     spec : ElectrolyteSpec
         The spec.
-    points : sequence of CompositionPoint
-        Points, on the grid or not.
+    points : sequence of CompositionPoint, optional
+        Points, on the grid or not; by default the whole grid.
 
     Raises
     ------
     SpecError
         If a point is not charge neutral or no supercell of the spec realises it.
     """
-    cells = [grid_cell(spec, point) for point in points]
+    cells = (
+        grid_cells(spec)
+        if points is None
+        else [grid_cell(spec, point) for point in points] + polymorph_cells(spec, points)
+    )
     return [
         OrderingTask(
             label=cell.info.label,

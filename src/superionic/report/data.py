@@ -191,7 +191,7 @@ def listed_failures(parts: Mapping[str, Any]) -> list[FailureRecord]:
 
 
 def _where(doc: BaseDoc, item: str) -> str:
-    return f"{doc.composition.formula} {item}" if doc.composition else item
+    return f"{doc.composition.name} {item}" if doc.composition else item
 
 
 def _split(stage: str, text: str) -> FailureRecord:

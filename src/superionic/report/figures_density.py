@@ -59,7 +59,7 @@ def enclosing_level(density: Floats, fraction: float) -> float:
 
 def place_title(what: str, doc: PathwayDoc) -> Html:
     """Title of a figure: what it shows, of which ions, where and at which temperature."""
-    place = formula(doc.composition.formula if doc.composition else "unnamed composition")
+    place = formula(doc.composition.name if doc.composition else "unnamed composition")
     return join([f"{what}: {doc.mobile} in ", place, f" at {doc.temperature_K:g} K"])
 
 

@@ -91,7 +91,7 @@ def expansion_chart(expansion: ClusterExpansionDoc) -> Chart:
 
 
 def _title(document: MonteCarloRunDoc | ClusterExpansionDoc, what: str) -> str:
-    return f"{what}: {document.composition.formula}" if document.composition else what
+    return f"{what}: {document.composition.name}" if document.composition else what
 
 
 def _stride(values: Sequence[float]) -> int:

@@ -26,7 +26,7 @@ def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
     """
     groups: dict[str, list[DiffusionDoc]] = {}
     for doc in sorted(diffusions, key=lambda d: (d.temperature_K, d.ordering, d.replica)):
-        groups.setdefault(doc.composition.formula if doc.composition else "", []).append(doc)
+        groups.setdefault(doc.composition.name if doc.composition else "", []).append(doc)
     if not groups:
         return None
     few = len(groups) <= FEW_PANELS
@@ -104,7 +104,7 @@ def _drawn_lags(doc: DiffusionDoc) -> list[tuple[float, float, float]]:
 def _msd_columns(diffusions: Sequence[DiffusionDoc]) -> dict[str, list[Any]]:
     rows = [(doc, *values) for doc in diffusions for values in _drawn_lags(doc)]
     return {
-        "formula": [row[0].composition.formula if row[0].composition else "" for row in rows],
+        "formula": [row[0].composition.name if row[0].composition else "" for row in rows],
         "temperature_K": [row[0].temperature_K for row in rows],
         "ordering": [row[0].ordering for row in rows],
         "replica": [row[0].replica for row in rows],

@@ -59,7 +59,7 @@ def _places(doc: PropertyCurveDoc) -> dict[str, str]:
     """Label and formula of all compositions."""
     found = [phase.composition for point in doc.points for phase in point.phases]
     found += [item.composition for point in doc.points for item in point.conductivities]
-    return {place.label: place.formula for place in found}
+    return {place.label: place.name for place in found}
 
 
 def _series(name: str, index: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 (plotly options)
@@ -159,9 +159,9 @@ def _property_columns(doc: PropertyCurveDoc) -> dict[str, list[Any]]:
         head = (point.n_train, point.force_rmse_meV_per_A)
         for phase in point.phases:
             energy = phase.formation_energy_eV_per_atom
-            rows.append((*head, phase.composition.formula, "formation_energy_eV_per_atom", None, energy, None, None))
+            rows.append((*head, phase.composition.name, "formation_energy_eV_per_atom", None, energy, None, None))
         for item in point.conductivities:
-            place, energy_std = item.composition.formula, item.activation_energy_std_eV
+            place, energy_std = item.composition.name, item.activation_energy_std_eV
             activation = ("activation_energy_eV", None, item.activation_energy_eV, energy_std, item.verdict)
             rows.append((*head, place, *activation))
             runs = zip(

@@ -28,7 +28,7 @@ def published_conductivities(
         and value.quantity is ReferenceQuantity.CONDUCTIVITY
         and value.temperature_K is not None
         and lowest_K - NEAR_K <= value.temperature_K <= highest_K + NEAR_K
-        and value.is_of(doc.composition.formula)
+        and value.is_of(doc.composition.formula, doc.composition.polymorph)
     ]
 
 

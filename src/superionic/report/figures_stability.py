@@ -148,7 +148,7 @@ def _ternary_marker(above: NDArray[np.float64], largest: float, shape: str) -> d
 
 def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.float64], doc: PhaseDiagramDoc) -> None:  # noqa: ANN401
     corners = [(member.formula, row) for member, row in zip(doc.end_members, np.eye(TERNARY), strict=True)]
-    inner = [(e.composition.formula, f) for e, f in zip(entries, fractions, strict=True) if f.max() < 1 - CORNER]
+    inner = [(e.composition.name, f) for e, f in zip(entries, fractions, strict=True) if f.max() < 1 - CORNER]
     named = corners + (inner if len(inner) <= MAX_LABELS else [])
     a, b, c = np.array([row for _, row in named]).T
     texts = [f"<b>{label(name)}</b>" if row.max() == 1 else label(name) for name, row in named]
@@ -201,11 +201,11 @@ def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
         None if there is no composition besides the end members.
     """
     ends = {member.formula for member in doc.end_members}
-    entries = [entry for entry in doc.entries if entry.lowest and entry.composition.formula not in ends]
+    entries = [entry for entry in doc.entries if entry.lowest and entry.composition.name not in ends]
     if not entries:
         return None
     entries.sort(key=lambda entry: entry.formation_energy_eV_per_atom)
-    names = [label(entry.composition.formula) for entry in entries]
+    names = [label(entry.composition.name) for entry in entries]
     general = doc.formation_energy_std_eV_per_atom
     errors = [_in_mev(_first(entry.formation_energy_std_eV_per_atom, general)) for entry in entries]
     bars = None if None in errors else {"type": "data", "array": errors, "thickness": 1.3, "width": 4}
@@ -285,7 +285,7 @@ def _text(entry: PhaseEntry, doc: PhaseDiagramDoc) -> str:
     above_std = _in_mev(_first(entry.e_above_hull_std_eV_per_atom, error))
     formation = relative_energy(entry.formation_energy_eV_per_atom * MEV_PER_EV, formation_std)
     above = relative_energy(entry.e_above_hull_eV_per_atom * MEV_PER_EV, above_std)
-    lines = [label(entry.composition.formula), f"formation energy: {formation} meV/atom"]
+    lines = [label(entry.composition.name), f"formation energy: {formation} meV/atom"]
     lines.append("on the hull" if entry.stable else f"above the hull: {above} meV/atom")
     if entry.probability_stable is not None:
         lines.append(f"probability of being stable: {entry.probability_stable:.0%}")
@@ -322,7 +322,7 @@ def _columns(
         f"atom_fraction_{member.formula}": fractions[:, i].tolist() for i, member in enumerate(doc.end_members)
     }
     return (
-        {"formula": [entry.composition.formula for entry in entries]}
+        {"formula": [entry.composition.name for entry in entries]}
         | shares
         | {
             "formation_energy_eV_per_atom": [entry.formation_energy_eV_per_atom for entry in entries],

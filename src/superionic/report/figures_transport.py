@@ -297,7 +297,7 @@ def _point_text(doc: ConductivityDoc, point: ArrheniusPoint) -> str:
 
 
 def _name(doc: ConductivityDoc) -> str:
-    return label(doc.composition.formula) if doc.composition else "unnamed composition"
+    return label(doc.composition.name) if doc.composition else "unnamed composition"
 
 
 def _temperature_axis(x_range: Sequence[float], temperatures: Sequence[float]) -> dict[str, Any]:
@@ -330,7 +330,7 @@ def _arrhenius_columns(docs: Sequence[ConductivityDoc]) -> dict[str, list[Any]]:
     """Points with their runs combined, and the single runs of those that have several."""
     rows: list[tuple[Any, ...]] = []
     for doc in docs:
-        formula = doc.composition.formula if doc.composition else ""
+        formula = doc.composition.name if doc.composition else ""
         for p in doc.points:
             keys = " ".join(p.diffusion_keys)
             rows.append((formula, f"{p.n_used} of {p.n_runs}", *_numbers(p), p.used, keys))

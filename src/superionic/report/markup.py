@@ -44,8 +44,9 @@ def join(parts: Iterable[Content], separator: str = "") -> Html:
 
 
 def formula(value: str) -> Html:
-    """A chemical formula with subscripts."""
-    return Html(re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", escape(value)))
+    """A chemical formula with subscripts; what follows it, such as the name of a polymorph, stays as it is."""
+    chemical, gap, rest = escape(value).partition(" ")
+    return Html(re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", chemical) + gap + rest)
 
 
 def table(

@@ -107,16 +107,18 @@ def _stability(data: CampaignData) -> Html:
     if data.phase_diagram is None:
         return unavailable("the campaign has no phase diagram; see the failures and the timeline")
     from superionic.report.figures_stability import formation_chart, phase_diagram_chart
+    from superionic.report.tables_polymorphs import polymorph_table
     from superionic.report.tables_references import stability_references
 
     diagram = phase_diagram_chart(data.phase_diagram)
     count = len(data.phase_diagram.end_members)
     reason = f"a phase diagram is drawn for two or three end members, here are {count}; the table has the numbers"
-    published = stability_references(data)
+    published, polymorphs = stability_references(data), polymorph_table(data)
     return join(
         [
             None if diagram else unavailable(reason),
             grid([diagram, formation_chart(data.phase_diagram)]),
+            details("Polymorphs", polymorphs, open_=True) if polymorphs else None,
             details("Published values", published, open_=True) if published else None,
         ]
     )

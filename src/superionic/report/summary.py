@@ -40,7 +40,7 @@ def summarise(data: CampaignData) -> list[CompositionSummary]:
     entries = {e.composition.label: e for e in data.phase_diagram.entries if e.lowest} if data.phase_diagram else {}
     fits = {doc.composition.label: doc for doc in data.conductivities if doc.composition}
     return [
-        CompositionSummary(label, known[label].formula if label in known else "", entries.get(label), fits.get(label))
+        CompositionSummary(label, known[label].name if label in known else "", entries.get(label), fits.get(label))
         for label in labels
     ]
 

@@ -38,7 +38,7 @@ def monte_carlo_table(documents: tuple[MonteCarloDoc, ...]) -> Html:
     ]
     rows: list[list[Content]] = [
         [
-            formula(doc.composition.formula) if doc.composition else "",
+            formula(doc.composition.name) if doc.composition else "",
             str(doc.n_atoms),
             f"{doc.energy}: {doc.level_of_theory}",
             "–" if doc.cv_rmse_meV_per_atom is None else f"{doc.cv_rmse_meV_per_atom:.2f}",
@@ -135,7 +135,7 @@ def data_table(data: CampaignData) -> Html:
         "labels refused",
     ]
     header += ["train", "valid", "test"]
-    rows = [[formula(place.formula), *_funnel(data, label)] for label, place in compositions(data).items()]
+    rows = [[formula(place.name), *_funnel(data, label)] for label, place in compositions(data).items()]
     # label sets of active-learning rounds hold frames of several compositions
     further = [doc for doc in data.label_sets if doc.composition is None and is_of_frames(doc, data.documents)]
     if further:

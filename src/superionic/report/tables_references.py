@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from superionic.documents import CompositionInfo
 from superionic.references import ReferenceQuantity, ReferenceValue, reference_values
 from superionic.report.data import CampaignData
 from superionic.report.markup import Content, Html, formula, join, table, tag
@@ -26,11 +27,11 @@ OF_STABILITY = (ReferenceQuantity.FORMATION_ENERGY, ReferenceQuantity.ABOVE_HULL
 
 def transport_references(data: CampaignData) -> Html | None:
     """Published conductivities and activation energies of the campaign's compositions; None without any."""
-    docs = {doc.composition.formula: doc for doc in data.conductivities if doc.composition}
+    docs = {doc.composition.name: (doc.composition, doc) for doc in data.conductivities if doc.composition}
     rows = [
-        _row(name, value, _of_transport(doc, value))
-        for name, doc in docs.items()
-        for value in _values(name, OF_TRANSPORT)
+        _row(place, value, _of_transport(doc, value))
+        for place, doc in docs.values()
+        for value in _values(place, OF_TRANSPORT, data)
     ]
     level = data.conductivities[0].level_of_theory if data.conductivities else ""
     return _table(rows, level)
@@ -40,35 +41,43 @@ def stability_references(data: CampaignData) -> Html | None:
     """Published formation energies and hull distances of the campaign's compositions; None without any."""
     if data.phase_diagram is None:
         return None
-    lowest = {entry.composition.formula: entry for entry in data.phase_diagram.entries if entry.lowest}
+    lowest = {entry.composition.name: entry for entry in data.phase_diagram.entries if entry.lowest}
     error = data.phase_diagram.formation_energy_std_eV_per_atom
     rows = [
-        _row(name, value, _of_stability(entry, value, error))
-        for name, entry in lowest.items()
-        for value in _values(name, OF_STABILITY)
+        _row(entry.composition, value, _of_stability(entry, value, error))
+        for entry in lowest.values()
+        for value in _values(entry.composition, OF_STABILITY, data)
     ]
     return _table(rows, data.phase_diagram.reference_level_of_theory or "")
 
 
-def _values(name: str, quantities: Sequence[ReferenceQuantity]) -> list[ReferenceValue]:
-    return [value for value in reference_values() if value.quantity in quantities and value.is_of(name)]
+def _values(
+    place: CompositionInfo, quantities: Sequence[ReferenceQuantity], data: CampaignData
+) -> list[ReferenceValue]:
+    host = data.spec.host_phase if data.spec else None
+    return [
+        value
+        for value in reference_values()
+        if value.quantity in quantities and value.is_of(place.formula, place.polymorph, host)
+    ]
 
 
-def _row(name: str, value: ReferenceValue, ours: Content) -> list[Content]:
+def _row(place: CompositionInfo, value: ReferenceValue, ours: Content) -> list[Content]:
     at = f" at {value.temperature_K:g} K" if value.temperature_K else ""
     where = value.source.citation if value.source.doi is None else f"doi {value.source.doi}"
     phase = tag("small", value.phase) if value.phase else ""
     return [
-        join([formula(name), phase], " "),
+        join([formula(place.name), phase], " "),
         join([NAMES[value.quantity], at]),
         ours,
-        _published(value),
+        published_text(value),
         value.level,
         join([where, tag("small", value.note)], " ") if value.note else where,
     ]
 
 
-def _published(value: ReferenceValue) -> str:
+def published_text(value: ReferenceValue) -> str:
+    """The number, with its uncertainty or as a range where it was published so."""
     if value.low is not None and value.high is not None:
         return interval(value.low, value.high)
     if value.value is None:

@@ -18,7 +18,7 @@ ERROR_UNITS = {"energy": "meV/atom", "force": "meV/Å", "stress": "meV/Å³"}
 
 def error_table(model: ModelDoc, data: CampaignData) -> Html:
     """Errors of foundation and tuned model per split and composition."""
-    names = {label: place.formula for label, place in compositions(data).items()}
+    names = {label: place.name for label, place in compositions(data).items()}
     header = ["Model", "set", "composition", "structures", *(["RMSE", "MAE", "max", "R²"] * 3)]
     groups = [("", 4), ("Energy (meV/atom)", 4), ("Forces (meV/Å)", 4), ("Stress (meV/Å³)", 4)]
     rows = [
@@ -167,7 +167,7 @@ def _fixed_interval(low: float, high: float) -> str:
 
 def property_table(doc: PropertyCurveDoc) -> Html | None:
     """Verdicts of all runs of every model beside its test error; None without MD."""
-    places = dict.fromkeys(item.composition.formula for point in doc.points for item in point.conductivities)
+    places = dict.fromkeys(item.composition.name for point in doc.points for item in point.conductivities)
     if not places:
         return None
     header: list[Content] = ["Training structures", "energy RMSE (meV/atom)", "force RMSE (meV/Å)"]
@@ -185,7 +185,7 @@ def property_table(doc: PropertyCurveDoc) -> Html | None:
 
 
 def _verdicts(conductivities: Sequence[PropertyConductivity], place: str) -> Content:
-    return join([_runs(item) for item in conductivities if item.composition.formula == place], "<br>") or NOTHING
+    return join([_runs(item) for item in conductivities if item.composition.name == place], "<br>") or NOTHING
 
 
 def _runs(item: PropertyConductivity) -> Html:

@@ -38,7 +38,7 @@ def runs_table(diffusions: tuple[DiffusionDoc, ...]) -> Html:
 
 
 def _formula(doc: BaseDoc) -> str:
-    return doc.composition.formula if doc.composition else ""
+    return doc.composition.name if doc.composition else ""
 
 
 def _diffusivity(doc: DiffusionDoc) -> Content:

@@ -21,8 +21,9 @@ from superionic.potentials.schemas import ScreeningDoc
 from superionic.stability.details import with_details
 from superionic.stability.formation import Entry
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
+from superionic.stability.polymorphs import with_polymorphs
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc, PhaseEntry
-from superionic.stability.uncertainty import HullUncertainty, composition_indices, error_covariance, hull_uncertainty
+from superionic.stability.uncertainty import HullUncertainty, error_covariance, hull_uncertainty
 from superionic.stages import StabilitySettings
 from superionic.training.schemas import ModelDoc, Split
 
@@ -142,7 +143,9 @@ class PhaseDiagramMaker(Maker):
         parents = [tuned, *found, *(labels for labels in label_sets if labels is not None)]
         return produce(
             PhaseDiagramDoc,
-            lambda: with_details(_diagram(tuned, ground_states, label_sets, end_members), found, host_of, self.mobile),
+            lambda: with_details(
+                with_polymorphs(_diagram(tuned, ground_states, label_sets, end_members)), found, host_of, self.mobile
+            ),
             parents=parents,
             settings=[*(member.label for member in end_members), *([self.mobile, hosts] if hosts else [])],
             spec_key=found[0].spec_key if found else "",
@@ -162,7 +165,8 @@ def _diagram(
     phases = [_entry(state, index) for state, index in rows]
     tuned = build_phase_diagram(phases, members)
     error = _test_error(model)
-    spread = None if error is None else _spread(phases, members, error)
+    structures = [state.key for state, _ in rows]
+    spread = None if error is None else _spread(phases, members, structures, error)
     reference, level = _reference(rows, label_sets, members)
     missing = len(ground_states) - len(found)
     return PhaseDiagramDoc(
@@ -256,9 +260,11 @@ def _row(
     )
 
 
-def _spread(phases: list[Entry], members: list[str], error_eV_per_atom: float) -> HullUncertainty:
-    """Spread of the hull where compositions are wrong independently and the orderings of each alike."""
-    groups = composition_indices([composition for composition, _, _ in phases])
+def _spread(
+    phases: list[Entry], members: list[str], structures: list[str], error_eV_per_atom: float
+) -> HullUncertainty:
+    """Spread of the hull where compositions and polymorphs are wrong independently, and the orderings of each alike."""
+    groups = [structures.index(name) for name in structures]
     covariance = error_covariance([error_eV_per_atom] * len(phases), groups)
     return hull_uncertainty(phases, members, covariance)
 

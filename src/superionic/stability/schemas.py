@@ -48,7 +48,7 @@ class PhaseEntry(Document):
     formation_energy_eV_per_atom: float = Field(description="formation energy against the end members, eV/atom")
     e_above_hull_eV_per_atom: float = Field(description="energy above the hull of the tuned model, eV/atom")
     stable: bool = Field(description="on the hull of the tuned model")
-    lowest: bool = Field(description="lowest ordering of its composition")
+    lowest: bool = Field(description="lowest ordering of its composition in its structure: the host or a polymorph")
     formation_energy_std_eV_per_atom: float | None = Field(
         None, description="standard deviation of the formation energy by the model's test error, eV/atom"
     )
@@ -67,6 +67,20 @@ class PhaseEntry(Document):
     reference_stable: bool | None = Field(None, description="on the hull of the labels")
 
 
+class PolymorphEnergy(Document):
+    """Energy of a polymorph against the host's structure at the same composition, lowest orderings of both."""
+
+    composition: CompositionInfo = Field(description="grid point and polymorph")
+    energy_difference_eV_per_atom: float = Field(description="energy less that of the host's structure, eV/atom")
+    energy_difference_eV_per_formula_unit: float = Field(description="same, eV per formula unit")
+    energy_difference_std_eV_per_atom: float | None = Field(
+        None, description="its standard deviation by the model's test error, eV/atom (an upper estimate)"
+    )
+    energy_difference_std_eV_per_formula_unit: float | None = Field(None, description="same, eV per formula unit")
+    reference_energy_difference_eV_per_atom: float | None = Field(None, description="difference by labels, eV/atom")
+    lowest: bool = Field(description="lowest of all structures of the composition by the tuned model")
+
+
 class PhaseDiagramDoc(BaseDoc):
     """Formation energies and hull of all compositions against the end members."""
 
@@ -79,3 +93,4 @@ class PhaseDiagramDoc(BaseDoc):
         None, description="uncertainty: test-set RMSE of the model's energy, eV/atom (an upper estimate)"
     )
     missing: list[str] = Field(default=[], description="compositions without a ground state, with the cause")
+    polymorphs: list[PolymorphEnergy] = Field(default=[], description="polymorphs against the host's structure")
