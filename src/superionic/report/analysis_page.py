@@ -166,14 +166,14 @@ def _run(run: AnalysedRun, identity: str) -> Html:
 
 
 def _pathways(study: Study) -> Html:
-    from superionic.report.tables_pathways import pathway_parts
+    from superionic.report.tables_pathways import pathway_charts, pathway_parts
 
     docs = []
     for run in study.runs:
         if run.pathways is not None:
             place = CompositionInfo(axes={}, label="", formula=run.formula)
             docs.append(pathway_document(run.pathways).model_copy(update={"composition": place}))
-    return pathway_parts(docs)
+    return pathway_parts(docs, pathway_charts(docs))
 
 
 def _host(run: AnalysedRun) -> Html:

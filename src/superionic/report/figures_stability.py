@@ -93,7 +93,7 @@ def _ternary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
             )
         )
     _add_names(figure, lowest, fractions, doc)
-    style(figure, ternary=_triangle(), margin={"l": 50, "r": 10, "t": 50, "b": 60}, legend={"y": 1.12})
+    style(figure, ternary=triangle(), margin={"l": 50, "r": 10, "t": 50, "b": 60}, legend={"y": 1.12})
     caption = (
         "Pseudo-ternary phase diagram in atom fractions of the end members; grid lines every 20 %, dark lines are "
         f"tie-lines of the convex hull of the tuned model. {_missing(doc)}"
@@ -159,7 +159,7 @@ def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.flo
             c=c,
             mode="markers+text",
             text=texts,
-            textposition=[_away_from_edge(row) for _, row in named],
+            textposition=[away_from_edge(row) for _, row in named],
             textfont={"size": [14 if row.max() == 1 else 11 for _, row in named]},
             # unseen markers of the real size keep the text clear of the real ones
             marker={"size": 18, "opacity": 0},
@@ -170,7 +170,7 @@ def _add_names(figure: Any, entries: list[PhaseEntry], fractions: NDArray[np.flo
     )
 
 
-def _away_from_edge(fractions: NDArray[np.float64]) -> str:
+def away_from_edge(fractions: NDArray[np.float64]) -> str:
     """Where a name meets no line: outside of the triangle for points on an edge."""
     if fractions[0] > 1 - CORNER:
         return "top center"
@@ -180,7 +180,8 @@ def _away_from_edge(fractions: NDArray[np.float64]) -> str:
     return "top center"
 
 
-def _triangle() -> dict[str, Any]:
+def triangle() -> dict[str, Any]:
+    """Options of a composition triangle whose corners carry their names."""
     side: dict[str, Any] = {
         "gridcolor": "#e6e8eb",
         "linecolor": "#5b6470",

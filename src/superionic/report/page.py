@@ -6,7 +6,9 @@ from pathlib import Path
 
 import superionic
 from superionic.report import lineage, tables
+from superionic.report.composition_points import BINARY, TERNARY
 from superionic.report.data import CampaignData
+from superionic.report.gallery import Gallery, draw, end_members
 from superionic.report.markup import Html, details, join, tag, unavailable
 from superionic.report.notices import foundation_of, levels_of_theory, notices
 from superionic.report.shell import card, grid, html_page, navigation, section, write_page
@@ -15,7 +17,13 @@ from superionic.report.summary import summary_table
 PAPER = "https://doi.org/10.1039/d5ta05321h"
 
 
-def write_report(data: CampaignData, path: str | Path) -> Path:
+def write_report(
+    data: CampaignData,
+    path: str | Path,
+    *,
+    temperature_K: float | None = None,
+    figures: str | Path | None = None,
+) -> Path:
     """Write the report of a campaign.
 
     Parameters
@@ -24,6 +32,10 @@ def write_report(data: CampaignData, path: str | Path) -> Path:
         The campaign's documents.
     path : str or Path
         File to write; folders above it are made.
+    temperature_K : float, optional
+        Temperature of the conductivities over the composition, K; by default the one with most usable runs.
+    figures : str or Path, optional
+        Folder for every figure as PNG and SVG and its numbers as CSV.
 
     Returns
     -------
@@ -35,19 +47,33 @@ def write_report(data: CampaignData, path: str | Path) -> Path:
     NotConfiguredError
         If plotly is not installed.
     """
-    return write_page(path, render(data))
+    gallery = draw(data, temperature_K)
+    if figures is not None:
+        from superionic.report.printed.files import write_figures
+
+        write_figures(gallery.charts, figures)
+    return write_page(path, render(data, gallery))
 
 
-def render(data: CampaignData) -> str:
+def render(data: CampaignData, gallery: Gallery | None = None) -> str:
     """The page as text.
+
+    Parameters
+    ----------
+    data : CampaignData
+        The campaign's documents.
+    gallery : Gallery, optional
+        Its figures, if they are drawn already.
 
     Raises
     ------
     NotConfiguredError
         If plotly is not installed.
     """
+    shown = gallery or draw(data)
     drawn = [("montecarlo", "Monte Carlo of orderings", _monte_carlo)] if data.monte_carlo_runs else []
     sections = (
+        ("workflow", "Workflow", _workflow),
         ("results", "Results", _results),
         ("stability", "Stability", _stability),
         *drawn,
@@ -59,7 +85,7 @@ def render(data: CampaignData) -> str:
         ("provenance", "Provenance", _provenance),
     )
     links = navigation([(identity, title) for identity, title, _ in sections])
-    body = join(section(identity, title, content(data)) for identity, title, content in sections)
+    body = join(section(identity, title, content(data, shown)) for identity, title, content in sections)
     main = tag("main", _banner(data), body)
     return html_page(f"{data.name}: superionic report", _header(data), links, main, _footer(data))
 
@@ -94,7 +120,11 @@ def _footer(data: CampaignData) -> Html:
     )
 
 
-def _results(data: CampaignData) -> Html:
+def _workflow(_data: CampaignData, gallery: Gallery) -> Html:
+    return grid(gallery.of("workflow"))
+
+
+def _results(data: CampaignData, _gallery: Gallery) -> Html:
     note = (
         "± is one standard error. The error of formation energies and hull distances is the model's energy RMSE on the "
         "test set, an upper estimate, because errors of similar structures cancel. Numbers in italics carry a verdict "
@@ -103,37 +133,34 @@ def _results(data: CampaignData) -> Html:
     return join([summary_table(data), tag("p", note, class_="note")])
 
 
-def _stability(data: CampaignData) -> Html:
+def _stability(data: CampaignData, gallery: Gallery) -> Html:
     if data.phase_diagram is None:
         return unavailable("the campaign has no phase diagram; see the failures and the timeline")
-    from superionic.report.figures_stability import formation_chart, phase_diagram_chart
     from superionic.report.tables_polymorphs import polymorph_table
     from superionic.report.tables_references import stability_references
 
-    diagram = phase_diagram_chart(data.phase_diagram)
     count = len(data.phase_diagram.end_members)
     reason = f"a phase diagram is drawn for two or three end members, here are {count}; the table has the numbers"
     published, polymorphs = stability_references(data), polymorph_table(data)
     return join(
         [
-            None if diagram else unavailable(reason),
-            grid([diagram, formation_chart(data.phase_diagram)]),
+            None if gallery.starting("stability", "phase-diagram") else unavailable(reason),
+            grid(gallery.of("stability")),
             details("Polymorphs", polymorphs, open_=True) if polymorphs else None,
             details("Published values", published, open_=True) if published else None,
         ]
     )
 
 
-def _transport(data: CampaignData) -> Html:
+def _transport(data: CampaignData, gallery: Gallery) -> Html:
     if not data.diffusions and not data.conductivities:
         return unavailable("no production run was analysed; see the failures and the timeline")
     from superionic.report import tables_transport
-    from superionic.report.figures_msd import msd_chart
-    from superionic.report.figures_transport import arrhenius_chart
     from superionic.report.tables_pathways import pathway_parts
     from superionic.report.tables_references import transport_references
 
-    arrhenius = arrhenius_chart(data.conductivities)
+    arrhenius = gallery.starting("transport", "arrhenius")
+    over_composition = gallery.starting("transport", "conductivity-map")
     fits = tables_transport.fits_table(data.conductivities)
     directions = tables_transport.directions_table(data.conductivities)
     speed = tables_transport.md_table(data.trajectories)
@@ -141,9 +168,10 @@ def _transport(data: CampaignData) -> Html:
     reason = "none were computed (transport.pathway_temperature_K, or its run is missing)"
     return join(
         [
+            grid(over_composition) if over_composition else unavailable(_no_map(data)),
             None if arrhenius else unavailable("Arrhenius plot: no run gave a conductivity above zero"),
-            grid([arrhenius, msd_chart(data.diffusions)]),
-            pathway_parts(data.pathways) if data.pathways else unavailable(f"pathways: {reason}"),
+            grid(gallery.starting("transport", "arrhenius", "planar", "msd")),
+            pathway_parts(data.pathways, gallery.pathways) if data.pathways else unavailable(f"pathways: {reason}"),
             details("Arrhenius fits", fits, open_=True) if fits else None,
             details("Published values", published, open_=True) if published else None,
             details("Diffusivities along the axes and in the planes (cm²/s)", directions) if directions else None,
@@ -153,33 +181,25 @@ def _transport(data: CampaignData) -> Html:
     )
 
 
-def _monte_carlo(data: CampaignData) -> Html:
-    from superionic.report.figures_montecarlo import expansion_chart, trace_chart
-
-    places = dict.fromkeys(run.composition.label if run.composition else "" for run in data.monte_carlo_runs)
-    by_place = [
-        [run for run in data.monte_carlo_runs if (run.composition.label if run.composition else "") == place]
-        for place in places
-    ]
-    charts = [trace_chart(sorted(runs, key=lambda run: run.replica)) for runs in by_place]
-    return join(
-        [
-            tables.monte_carlo_table(data.monte_carlo),
-            grid([*charts, *(expansion_chart(doc) for doc in data.expansions)]),
-        ]
-    )
+def _no_map(data: CampaignData) -> str:
+    n = len(end_members(data))
+    if n not in {BINARY, TERNARY}:
+        return f"conductivity over the composition: drawn for two or three end members, known are {n}"
+    return "conductivity over the composition: no run or fit gives a number at the temperature (--temperature)"
 
 
-def _model(data: CampaignData) -> Html:
+def _monte_carlo(data: CampaignData, gallery: Gallery) -> Html:
+    return join([tables.monte_carlo_table(data.monte_carlo), grid(gallery.of("montecarlo"))])
+
+
+def _model(data: CampaignData, gallery: Gallery) -> Html:
     if data.model is None:
         return unavailable("no potential was trained; see the failures and the timeline")
     from superionic.report import tables_training
-    from superionic.report.figures_training import history_chart, parity_charts
 
-    parity = parity_charts(data.model)
-    charts = [chart for chart in (*parity, history_chart(data.model)) if chart is not None]
+    parity = gallery.starting("model", "parity")
     elements = tables_training.element_table(data.model)
-    cards = [card(chart) for chart in charts]
+    cards = [card(chart) for chart in (*parity, *gallery.starting("model", "history"))]
     if elements:
         beside = tag("div", tag("h3", "Errors of the test forces by element"), elements, class_="card")
         cards.insert(len(parity), beside)
@@ -187,30 +207,25 @@ def _model(data: CampaignData) -> Html:
         [
             None if parity else unavailable("parity plots: the model's document holds no test values"),
             tag("div", *cards, class_="grid"),
-            _rounds(data) if data.active else None,
-            _learning_curve(data),
-            _property_curve(data),
+            _rounds(data, gallery) if data.active else None,
+            _learning_curve(data, gallery),
+            _property_curve(data, gallery),
             details("Errors by set and composition", tables_training.error_table(data.model, data), open_=True),
             details("Hyper-parameters: requested and effective", tables.hyperparameter_table(data.model)),
         ]
     )
 
 
-def _rounds(data: CampaignData) -> Html:
+def _rounds(data: CampaignData, gallery: Gallery) -> Html:
     assert data.active is not None
-    from superionic.report.figures_active import rounds_chart
-
-    chart = rounds_chart(data.active, data.spec.active.tolerance_meV_per_A if data.spec else None)
-    return join([grid([chart]), details("Rounds of labels", tables.rounds_table(data.active), open_=True)])
+    return join([grid(gallery.starting("model", "rounds")), details("Rounds of labels", tables.rounds_table(data.active), open_=True)])
 
 
-def _learning_curve(data: CampaignData) -> Html | None:
+def _learning_curve(data: CampaignData, gallery: Gallery) -> Html | None:
     from superionic.report import tables_training
-    from superionic.report.figures_curves import comparison_chart, learning_curve_chart
 
     doc = data.learning_curve
-    curve = learning_curve_chart(doc) if doc else None
-    if doc is None or curve is None:
+    if doc is None or not gallery.starting("model", "learning-curve"):
         if data.active:
             return None
         asked = bool(data.spec and data.spec.training.learning_curve)
@@ -219,16 +234,15 @@ def _learning_curve(data: CampaignData) -> Html | None:
     fits, modes = tables_training.fit_table(doc), tables_training.comparison_table(doc)
     return join(
         [
-            grid([curve, comparison_chart(doc)]),
+            grid(gallery.starting("model", "learning-curve", "comparison")),
             details("Fits of the learning curve and advice", fits) if fits else None,
             details("Training modes side by side", modes) if modes else None,
         ]
     )
 
 
-def _property_curve(data: CampaignData) -> Html | None:
+def _property_curve(data: CampaignData, gallery: Gallery) -> Html | None:
     from superionic.report import tables_training
-    from superionic.report.figures_property import property_curve_chart
 
     if data.property_curve is None:
         asked = bool(data.spec and data.spec.training.property_curve)
@@ -237,13 +251,13 @@ def _property_curve(data: CampaignData) -> Html | None:
     verdicts = tables_training.property_table(data.property_curve)
     return join(
         [
-            grid([property_curve_chart(data.property_curve)]),
+            grid(gallery.starting("model", "property-curve")),
             details("Verdicts of the MD runs by model", verdicts, open_=True) if verdicts else None,
         ]
     )
 
 
-def _data(data: CampaignData) -> Html:
+def _data(data: CampaignData, _gallery: Gallery) -> Html:
     if not (data.orderings or data.label_sets or data.dataset):
         return unavailable("no orderings and no labels yet")
     refused = data.dataset.refused_by_cause if data.dataset else {}
@@ -252,24 +266,21 @@ def _data(data: CampaignData) -> Html:
     return join([tables.data_table(data), note])
 
 
-def _cost(data: CampaignData) -> Html:
-    from superionic.report.figures_campaign import cost_chart, timeline_chart
-
-    timeline, cost = timeline_chart(data.jobs), cost_chart(data.jobs)
-    if timeline is None and cost is None:
+def _cost(data: CampaignData, gallery: Gallery) -> Html:
+    if not gallery.of("cost"):
         return unavailable("no job has recorded its start and cost")
     stages = tag("div", tag("h3", "Jobs per stage"), tables.cost_table(data.jobs), class_="card")
-    cards = [card(chart) for chart in (timeline, cost) if chart is not None]
+    cards = [card(chart) for chart in gallery.of("cost")]
     return tag("div", *cards, stages, class_="grid")
 
 
-def _failures(data: CampaignData) -> Html:
+def _failures(data: CampaignData, _gallery: Gallery) -> Html:
     if not data.failures:
         return tag("p", "No failed, refused or unfinished work is recorded.")
     return tables.failure_table(data.failures)
 
 
-def _provenance(data: CampaignData) -> Html:
+def _provenance(data: CampaignData, _gallery: Gallery) -> Html:
     if not data.documents:
         return unavailable("the documents' records were not loaded")
     return join(

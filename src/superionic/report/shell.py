@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,12 +86,29 @@ def card(chart: Chart) -> Html:
 
 
 def plotly_source() -> str:
-    """The plotting library that a page carries along."""
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise NotConfiguredError("the page needs plotly: pip install 'superionic[report]'") from error
+    """The plotting library that a page carries along.
+
+    Raises
+    ------
+    NotConfiguredError
+        If plotly is not installed.
+    """
+    require_plotly()
+    from plotly.offline import get_plotlyjs
+
     return str(get_plotlyjs())
+
+
+def require_plotly() -> None:
+    """Say how to get plotly where it is missing.
+
+    Raises
+    ------
+    NotConfiguredError
+        If it is not installed.
+    """
+    if find_spec("plotly") is None:
+        raise NotConfiguredError("the page needs plotly: pip install 'superionic[report]'")
 
 
 def _resource(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from superionic.report.markup import Content, Html, details, join, table, tag, unavailable
 from superionic.report.numbers import interval, significant, with_error
@@ -10,36 +11,62 @@ from superionic.report.shell import grid
 from superionic.report.summary import NOTHING, verdict_badge
 from superionic.transport.pathway_schemas import BottleneckPart, PathwayDoc, RatePart, SiteOccupancy
 
+if TYPE_CHECKING:
+    from superionic.report.theme import Chart
 
-def pathway_parts(docs: Sequence[PathwayDoc], max_surfaces: int = 2) -> Html:
+MAX_SURFACES = 2
+"""Isosurfaces in one page: each takes a WebGL context of the browser, which has few."""
+
+
+def pathway_parts(docs: Sequence[PathwayDoc], charts: Sequence[Sequence[Chart]]) -> Html:
     """Verdict, figures and tables of every pathway analysis.
 
     Parameters
     ----------
     docs : sequence of PathwayDoc
-        Documents; those whose density was not loaded have no figures.
-    max_surfaces : int
-        Largest number of isosurfaces: each costs about 1 MB and a WebGL context of the browser.
+        Documents.
+    charts : sequence of sequences of Chart
+        Figures of each, from :func:`pathway_charts`.
 
     Returns
     -------
     Html
         In the order of the documents.
     """
-    return join([_part(doc, k, surface=k < max_surfaces) for k, doc in enumerate(docs)])
+    return join([_part(doc, figures) for doc, figures in zip(docs, charts, strict=True)])
 
 
-def _part(doc: PathwayDoc, index: int, *, surface: bool) -> Html:
-    from superionic.report.figures_density import place_title, projection_chart
+def pathway_charts(docs: Sequence[PathwayDoc], max_surfaces: int = MAX_SURFACES) -> list[tuple[Chart, ...]]:
+    """Figures of every pathway analysis; none of those whose density was not loaded.
+
+    Parameters
+    ----------
+    docs : sequence of PathwayDoc
+        Documents.
+    max_surfaces : int
+        Largest number of isosurfaces.
+
+    Returns
+    -------
+    list of tuple of Chart
+        Projections, isosurface and profile of each.
+    """
+    from superionic.report.figures_density import projection_chart
     from superionic.report.figures_pathways import profile_chart, surface_chart
 
-    charts = []
-    if doc.density_ions_per_A3:
-        charts = [
-            projection_chart(doc, index),
-            surface_chart(doc, index) if surface else None,
-            profile_chart(doc, index),
-        ]
+    found = []
+    for k, doc in enumerate(docs):
+        charts: list[Chart | None] = []
+        if doc.density_ions_per_A3:
+            surface = surface_chart(doc, k) if k < max_surfaces else None
+            charts = [projection_chart(doc, k), surface, profile_chart(doc, k)]
+        found.append(tuple(chart for chart in charts if chart is not None))
+    return found
+
+
+def _part(doc: PathwayDoc, charts: Sequence[Chart]) -> Html:
+    from superionic.report.figures_density import place_title
+
     warnings = tag("ul", *(tag("li", text) for text in doc.warnings)) if doc.warnings else None
     return join(
         [
