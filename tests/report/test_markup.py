@@ -41,4 +41,4 @@ def test_json_cannot_end_its_element():
 def test_numeric_columns_and_groups():
     html = table(["a", "b", "c"], [["1", "2", "3"]], numeric=[1], groups=[("A", 1), ("B", 2)])
     assert '<td class="n split">2</td>' in html
-    assert '<th colspan="2" class="split">B</th>' in html
+    assert '<th colspan="2" class="split" scope="colgroup">B</th>' in html

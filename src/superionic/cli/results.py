@@ -93,21 +93,41 @@ def build_collections(
 def report(
     campaign: Annotated[str | None, typer.Argument(help="campaign key or name; the newest if left out")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="file to write")] = Path("report.html"),
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="write every figure as PNG, SVG and CSV as well")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            "--temperature", metavar="K", help="temperature of the conductivities over the composition", min=1.0
+        ),
+    ] = None,
     project: ProjectOption = Path(),
 ) -> None:
     """Write one self-contained HTML page about a campaign.
 
-    Example: superionic report -o report.html
+    Examples: superionic report -o report.html
+    superionic report --temperature 800 --figures figures
     """
     from superionic.launch.campaigns import find_record
 
     with open_project(project) as (choice, _):
-        path = make_report(choice, find_record(choice, campaign).key, output)
+        key = find_record(choice, campaign).key
+        path = make_report(choice, key, output, figures=figures, temperature_K=temperature)
     say(f"report: {path}")
+    if figures is not None:
+        say(f"figures: {figures}")
 
 
-def make_report(choice: Any, campaign: str, output: Path) -> Path:  # noqa: ANN401 (DatabaseChoice)
-    """Load the campaign's documents and write its page."""
+def make_report(
+    choice: Any,  # noqa: ANN401 (DatabaseChoice)
+    campaign: str,
+    output: Path,
+    *,
+    figures: Path | None = None,
+    temperature_K: float | None = None,
+) -> Path:
+    """Load the campaign's documents and write its page, and its figures where a folder for them is given."""
     from superionic.database.stores import job_store
     from superionic.launch.campaigns import load_spec
     from superionic.launch.launchpad import launchpad
@@ -119,4 +139,4 @@ def make_report(choice: Any, campaign: str, output: Path) -> Path:  # noqa: ANN4
         for failure in campaign_status(launchpad(choice), campaign).failures
     ]
     data = load_campaign(job_store(choice), campaign, spec=load_spec(choice, campaign), failures=failures)
-    return write_report(data, output)
+    return write_report(data, output, temperature_K=temperature_K, figures=figures)

@@ -69,7 +69,9 @@ def write_analysis_page(study: Study, path: str | Path, directions: Sequence[Dir
         ),
     )
     links = navigation([(identity, heading) for identity, heading, _ in parts])
-    body = tag("main", *(section(identity, heading, content) for identity, heading, content in parts))
+    body = tag(
+        "main", *(section(identity, heading, content) for identity, heading, content in parts), id="main", tabindex="-1"
+    )
     footer = tag("footer", tag("p", "Formulas and sources: the methods page 'Ionic transport' of superionic."))
     return write_page(path, html_page(f"{title}: superionic analyze", header, links, body, footer))
 

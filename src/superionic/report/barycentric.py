@@ -29,7 +29,7 @@ def to_plane(fractions: Floats) -> Floats:
     numpy.ndarray, (n, 2)
         Coordinates in an equilateral triangle of unit side.
     """
-    return np.asarray(fractions, dtype=np.float64) @ CORNERS
+    return np.asarray(fractions @ CORNERS, dtype=np.float64)
 
 
 def triangles(fractions: Floats) -> list[tuple[int, int, int]]:

@@ -30,7 +30,7 @@ GREYS = (0.05, 0.55)
 def conductivity_map(found: list[SigmaAt], members: Sequence[CompositionInfo], temperature_K: float) -> Chart:
     """Conductivity as contour, activation energy as colour of the points.
 
-    The contour needs four compositions with a usable number that do not lie on a line; without them there are points only.
+    The contour needs four compositions with a usable number that do not lie on a line; else there are points only.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from superionic.report.theme import GREY, INK, PALETTE, Chart, axis, style
+from superionic.report.theme import GREY, INK, PALETTE, Chart, axis, colour, dash, style
 from superionic.sampling.montecarlo_schemas import ClusterExpansionDoc, MonteCarloRunDoc
 from superionic.units import MEV_PER_EV
 
@@ -31,12 +31,13 @@ def trace_chart(runs: Sequence[MonteCarloRunDoc]) -> Chart | None:
     zero_eV = min(run.mean_energy_eV for run in runs)
     columns: dict[str, list[Any]] = {"replica": [], "sweep": [], "energy_meV_per_atom": [], "acceptance": []}
     for run in runs:
-        shade = PALETTE[run.replica % len(PALETTE)]
+        shade = colour(run.replica)
         sweeps, energies = _thinned(run.energies_eV)
         energies_meV = (energies - zero_eV) / run.n_atoms * MEV_PER_EV
         _, acceptances = _thinned(run.acceptances)
         name = f"replica {run.replica}: τ = {run.tau_sweeps:.1f} sweeps, {run.verdict.value.replace('_', ' ')}"
-        shared = {"mode": "lines", "line": {"color": shade, "width": 1.2}, "legendgroup": str(run.replica)}
+        line = {"color": shade, "width": 1.2, "dash": dash(run.replica)}
+        shared = {"mode": "lines", "line": line, "legendgroup": str(run.replica)}
         figure.add_trace(go.Scatter(x=sweeps, y=energies_meV, name=name, **shared), row=1, col=1)
         figure.add_trace(go.Scatter(x=sweeps, y=acceptances, showlegend=False, **shared), row=2, col=1)
         columns["replica"] += [run.replica] * len(sweeps)

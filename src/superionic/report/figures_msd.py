@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from superionic.report.theme import GREY, Chart, colour, label, log_axis, style, verdict_words
+from superionic.report.theme import GREY, Chart, colour, dash, label, log_axis, style, verdict_words
 from superionic.transport.schemas import DiffusionDoc
 
 FEW_PANELS = 4
@@ -51,7 +51,7 @@ def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
     both = (m for doc in diffusions for m in (*doc.msd_tracer_A2, *doc.msd_host_A2))
     figure.update_yaxes(**log_axis("MSD (Å²)", both))
     caption = (
-        "Mean square displacement against lag time: solid the mobile ions (thick: the window of the fit), dotted the "
+        "Mean square displacement against lag time: thin the mobile ions (thick: the window of the fit), dotted the "
         "host. A slope of 1 on these axes is diffusion. Runs whose verdict is not ok are grey."
     )
     height = panel_height * n_rows + 60
@@ -75,7 +75,7 @@ def _add_msd(figure: Any, doc: DiffusionDoc, index: int, cell: tuple[int, int], 
     low, high = doc.fit_window_ps or (math.inf, -math.inf)
     window = [(t, m) for t, m in pairs if low <= t <= high]
     lines: list[tuple[list[tuple[float, float]], dict[str, Any]]] = [
-        (pairs, {"color": shade, "width": 1.5, "dash": "solid" if good else "dash"}),
+        (pairs, {"color": shade, "width": 1.5, "dash": dash(index) if good else "longdash"}),
         (window, {"color": shade, "width": 4}),
         (host, {"color": shade, "width": 1.2, "dash": "dot"}),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from superionic.report.figures_density import (
     segments,
     smooth_grid,
 )
+from superionic.report.isosurface import isosurface
 from superionic.report.numbers import significant, with_error
 from superionic.report.theme import GREY, INK, Chart, axis, colour, style, symbol
 from superionic.transport.pathway_schemas import BottleneckPart, PathPart, PathwayDoc
@@ -29,7 +31,6 @@ from superionic.transport.pathways.percolation import upright
 Floats = NDArray[np.float64]
 SURFACE_POINTS = 44
 ENCLOSED = (0.9, 0.5)
-EDGE = 1e-9
 # light around dark, so that sites and links stay visible within
 OUTER, INNER = "#9ecae9", "#0b4f8a"
 BOND_REACH = 1.25
@@ -39,60 +40,18 @@ CAMERA = {"eye": {"x": 1.3, "y": 1.2, "z": 0.7}, "projection": {"type": "orthogr
 SYMBOLS_3D = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
 
 
-def cartesian_grid(doc: PathwayDoc, density: Floats, points: int) -> tuple[Floats, Floats]:
-    """The density on a rectangular grid around the (possibly oblique) cell; zero outside of the cell.
-
-    Parameters
-    ----------
-    doc : PathwayDoc
-        Lattice.
-    density : numpy.ndarray, (na, nb, nc)
-        Density over the cell.
-    points : int
-        Grid points along the longest edge of the box.
-
-    Returns
-    -------
-    coordinates : numpy.ndarray
-        Cartesian coordinates, A, shape (3, nx, ny, nz).
-    values : numpy.ndarray
-        Density, ions/A^3, shape (nx, ny, nz).
-    """
-    lattice = np.array(doc.lattice_A)
-    corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T @ lattice
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    step = (high - low).max() / (points - 1)
-    edges = [np.arange(low[i], high[i] + step / 2, step) for i in range(3)]
-    coordinates = np.array(np.meshgrid(*edges, indexing="ij"))
-    fractional = np.einsum("ixyz,ij->jxyz", coordinates, np.linalg.inv(lattice))
-    # voxel i covers [i, i + 1) / n, so its value belongs to its middle
-    index = fractional * np.array(density.shape)[:, None, None, None] - 0.5
-    values = map_coordinates(density, index, order=1, mode="grid-wrap")
-    inside = np.all((fractional >= -EDGE) & (fractional <= 1 + EDGE), axis=0)
-    return coordinates, np.where(inside, values, 0.0)
-
-
 def surface_chart(doc: PathwayDoc, index: int) -> Chart:
     """Isosurfaces of the density with the framework, the sites and the network of jumps."""
     density, lattice = smooth_grid(doc), np.array(doc.lattice_A)
-    coordinates, values = cartesian_grid(doc, density, SURFACE_POINTS)
     low, high, words = surface_levels(doc, density)
-    x, y, z = (part.ravel().astype(np.float32) for part in coordinates)
-    surface = go.Isosurface(
-        x=x,
-        y=y,
-        z=z,
-        value=values.ravel().astype(np.float32),
-        isomin=low,
-        isomax=high,
-        surface={"count": 2},
-        opacity=0.3,
-        caps={"x_show": False, "y_show": False, "z_show": False},
-        colorscale=[[0.0, OUTER], [1.0, INNER]],
-        showscale=False,
-        hoverinfo="skip",
+    figure = go.Figure(
+        [
+            *_surfaces(density, lattice, ((low, OUTER), (high, INNER))),
+            cell_edges(lattice),
+            *_framework(doc, lattice),
+            *_network(doc, lattice),
+        ]
     )
-    figure = go.Figure([surface, cell_edges(lattice), *_framework(doc, lattice), *_network(doc, lattice)])
     scene_axis = {"showbackground": False, "gridcolor": "#e6e8eb", "zeroline": False, "nticks": 5}
     titles = {f"{name}axis": scene_axis | {"title": {"text": f"{name} (Å)"}} for name in "xyz"}
     style(
@@ -101,7 +60,54 @@ def surface_chart(doc: PathwayDoc, index: int) -> Chart:
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         legend={"orientation": "v", "x": 0, "y": 1, "yanchor": "top", "bgcolor": "rgba(255,255,255,0.7)"},
     )
-    return Chart(f"surface-{index}", place_title("Isosurface, framework and network", doc), words, figure, 560)
+    title = place_title("Isosurface, framework and network", doc)
+    return Chart(f"surface-{index}", title, words, figure, 560, columns=_site_columns(doc, lattice))
+
+
+def _site_columns(doc: PathwayDoc, lattice: Floats) -> dict[str, Any]:
+    """The sites of the figure; its density is in the document."""
+    places = np.array([site.fractional for site in doc.density_sites]).reshape(-1, 3)
+    cartesian = places @ lattice
+    columns: dict[str, Any] = {"site": [site.label for site in doc.density_sites]}
+    columns |= {f"fractional_{name}": places[:, k].tolist() for k, name in enumerate("abc")}
+    return columns | {f"{name}_A": cartesian[:, k].tolist() for k, name in enumerate("xyz")}
+
+
+def closed_grid(density: Floats, points: int) -> Floats:
+    """The density at grid points from face to face of the cell, at most ``points`` along an edge.
+
+    Parameters
+    ----------
+    density : numpy.ndarray, (na, nb, nc)
+        Density over the cell; voxel i covers [i, i + 1) / n of an edge.
+    points : int
+        Largest number of grid points along an edge.
+
+    Returns
+    -------
+    numpy.ndarray, (ma, mb, mc)
+        Density at fractions 0, 1 / (m - 1), ..., 1, with equal values on opposite faces.
+    """
+    edges = [np.linspace(0.0, 1.0, min(n + 1, points)) for n in density.shape]
+    fractional = np.array(np.meshgrid(*edges, indexing="ij"))
+    # the value of a voxel belongs to its middle
+    index = fractional * np.array(density.shape)[:, None, None, None] - 0.5
+    return np.asarray(map_coordinates(density, index, order=1, mode="grid-wrap"))
+
+
+def _surfaces(density: Floats, lattice: Floats, levels: Sequence[tuple[float, str]]) -> list[Any]:
+    grid = closed_grid(density, SURFACE_POINTS)
+    traces = []
+    for level, shade in levels:
+        vertices, faces = isosurface(grid, level)
+        if not len(faces):
+            continue
+        x, y, z = (vertices / (np.array(grid.shape) - 1.0) @ lattice).astype(np.float32).T
+        i, j, k = faces.astype(np.int32).T
+        light = {"ambient": 0.75, "diffuse": 0.5, "specular": 0.05}
+        corners = {"x": x, "y": y, "z": z, "i": i, "j": j, "k": k}
+        traces.append(go.Mesh3d(color=shade, opacity=0.3, lighting=light, hoverinfo="skip", **corners))
+    return traces
 
 
 def surface_levels(doc: PathwayDoc, density: Floats) -> tuple[float, float, str]:

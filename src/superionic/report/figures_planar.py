@@ -12,7 +12,19 @@ from plotly.subplots import make_subplots
 
 from superionic.errors import TransportInputError
 from superionic.report.numbers import with_error
-from superionic.report.theme import GREY, INK, Chart, axis, colour, label, log_axis, style, symbol
+from superionic.report.theme import (
+    GREY,
+    INK,
+    Chart,
+    axis,
+    colour,
+    label,
+    log_axis,
+    log_ticks,
+    power_text,
+    style,
+    symbol,
+)
 from superionic.transport.anisotropy import PLANES
 from superionic.transport.arrhenius import fit_arrhenius
 from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc
@@ -21,6 +33,7 @@ HALF_DECADE = 10.0**0.5
 STEP = 0.16
 """Distance between the marks of one composition, in rows."""
 PX_PER_ROW = 46
+MAX_TICKS = 6
 
 
 @dataclass(frozen=True)
@@ -138,8 +151,11 @@ def _fill_diffusivities(figure: Any, points: Sequence[tuple[ConductivityDoc, Arr
         line = {"color": INK if dash == "dot" else GREY, "width": 1, "dash": dash}
         ends = {"x": [low, high], "y": [low * factor, high * factor]}
         figure.add_trace(go.Scatter(mode="lines", line=line, showlegend=False, hoverinfo="skip", **ends), row=1, col=1)
-    figure.update_xaxes(**log_axis("D in space (cm² s⁻¹)", [low, high]), row=1, col=1)
-    figure.update_yaxes(**log_axis("D in the plane (cm² s⁻¹)", [low, high]), row=1, col=1)
+    # labels with powers of ten are long: few of them have room on the axis
+    ticks = log_ticks(math.log10(low), math.log10(high), fewest=3)[:MAX_TICKS]
+    fixed = {"tickvals": ticks, "ticktext": [power_text(tick) for tick in ticks]}
+    figure.update_xaxes(**log_axis("D in space (cm² s⁻¹)", [low, high], **fixed), row=1, col=1)
+    figure.update_yaxes(**log_axis("D in the plane (cm² s⁻¹)", [low, high], **fixed), row=1, col=1)
 
 
 def _bars(values: Sequence[tuple[float, float]], shade: str) -> dict[str, Any]:
@@ -198,8 +214,13 @@ def _columns(
 ) -> dict[str, Sequence[Any]]:
     """Diffusivities first, then activation energies, in one long table."""
     rows: list[tuple[Any, ...]] = [
-        (doc.composition.formula if doc.composition else "", where, "diffusivity_cm2_per_s", point.temperature_K)
-        + _in(point, where)
+        (
+            doc.composition.formula if doc.composition else "",
+            where,
+            "diffusivity_cm2_per_s",
+            point.temperature_K,
+            *_in(point, where),
+        )
         for doc, point in points
         for where in (*PLANES, "3D")
     ]

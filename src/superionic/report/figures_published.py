@@ -57,7 +57,7 @@ def published_trace(docs: Sequence[ConductivityDoc], lowest_K: float, highest_K:
             "width": 3,
         },
         mode="markers",
-        name="published (hover for level and source)",
+        name="published",
         legendgroup="published",
         marker={"symbol": PUBLISHED_SYMBOL, "size": 11, "color": [colour(index) for index, _ in found]},
         text=[_text(value) for _, value in found],

@@ -247,12 +247,16 @@ def _binary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
     unstable = [entry for entry in ordered if not entry.stable]
     open_square = {"size": 10, "symbol": "square-open", "color": PALETTE[1], "line": {"width": 2}}
     _add_binary(figure, unstable, doc, "above the hull", open_square)
+    _add_binary_labels(figure, ordered, doc)
     style(
         figure,
         xaxis=axis(f"atom fraction of {label(members[1])} in {label(members[0])}", range=[-0.04, 1.04]),
         yaxis=axis("formation energy (meV/atom)", zeroline=True, zerolinecolor="#9aa1ab"),
     )
-    caption = f"Convex hull of the tuned model between the end members. {_missing(doc)}"
+    caption = (
+        "Convex hull of the tuned model between the end members (line). Error bars: standard deviation by the model's "
+        f"test error. Dashed: hull of the labels at the same structures, where there are any. {_missing(doc)}"
+    )
     columns = _columns(ordered, fractions_of(ordered, doc), doc)
     return Chart("phase-diagram", "Phase diagram", caption, figure, CARD_HEIGHT_PX, columns=columns)
 
@@ -267,9 +271,13 @@ def _add_binary(
 ) -> None:
     if not entries:
         return
+    std = doc.formation_energy_std_eV_per_atom
+    errors = [_in_mev(_first(entry.formation_energy_std_eV_per_atom, std)) for entry in entries if entry.lowest]
+    known = bool(errors) and None not in errors
     trace = go.Scatter(
         x=fractions_of(entries, doc)[:, 1],
         y=[entry.formation_energy_eV_per_atom * MEV_PER_EV for entry in entries],
+        error_y={"type": "data", "array": errors, "thickness": 1.2, "width": 4} if known else None,
         mode=mode,
         name=name,
         marker=marker,
@@ -278,6 +286,23 @@ def _add_binary(
         hovertemplate="%{text}<extra></extra>",
     )
     figure.add_trace(trace)
+
+
+def _add_binary_labels(figure: Any, ordered: Sequence[PhaseEntry], doc: PhaseDiagramDoc) -> None:  # noqa: ANN401
+    """Energies of the labels at the structures of the tuned model, and their hull."""
+    known = [entry for entry in ordered if entry.reference_formation_energy_eV_per_atom is not None]
+    if not known:
+        return
+    x = fractions_of(known, doc)[:, 1]
+    y = [_in_mev(entry.reference_formation_energy_eV_per_atom) for entry in known]
+    hull = [i for i, entry in enumerate(known) if entry.reference_stable]
+    shade = PALETTE[2]
+    line = {"color": shade, "width": 1.3, "dash": "dash"}
+    path = {"x": x[hull], "y": [y[i] for i in hull], "mode": "lines", "line": line}
+    figure.add_trace(go.Scatter(showlegend=False, hoverinfo="skip", **path))
+    marker = {"symbol": "diamond-open", "size": 10, "color": shade, "line": {"width": 1.8}}
+    name = f"labels ({doc.reference_level_of_theory})"
+    figure.add_trace(go.Scatter(x=x, y=y, mode="markers", name=name, marker=marker))
 
 
 def _text(entry: PhaseEntry, doc: PhaseDiagramDoc) -> str:

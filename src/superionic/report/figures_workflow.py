@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -63,12 +64,18 @@ def workflow_chart(data: CampaignData) -> Chart:
         "count": [name for step in steps for name, _ in step.counts],
         "number": [number for step in steps for _, number in step.counts],
     }
-    return Chart("workflow", "Workflow", caption, figure, HEIGHT_PX, wide=True, columns=columns)
+    return Chart(
+        "workflow", "From compositions to conductivities", caption, figure, HEIGHT_PX, wide=True, columns=columns
+    )
 
 
 def training_steps(data: CampaignData) -> list[Step]:
     """From compositions to the potential."""
-    return [_compositions(data), _orderings(data), _screening(data), _sampling(data)] + [
+    return [
+        _compositions(data),
+        _orderings(data),
+        _screening(data),
+        _sampling(data),
         _labels(data),
         _dataset(data),
         _potential(data),
@@ -140,7 +147,7 @@ def _potential(data: CampaignData) -> Step:
         return Step("Potential", ("trained",) if data.model else (), ())
     energy, force = row.energy_rmse_meV_per_atom, row.force_rmse_meV_per_A
     counts = [("test energy RMSE, meV/atom", energy), ("test force RMSE, meV/Å", force)]
-    lines = ["RMSE of the test set", f"{significant(energy)} meV/atom", f"{significant(force)} meV/Å"]
+    lines = ["test RMSE", f"{significant(energy)} meV/atom", f"{significant(force)} meV/Å"]
     return _step("Potential", counts, lines, done=True)
 
 
@@ -201,7 +208,7 @@ def _add_arrows(figure: Any, n_upper: int, n_lower: int) -> None:  # noqa: ANN40
     """From box to box, and from the potential along a line between the rows to the predictions."""
     ends = [_column(i, n_upper, n_upper) for i in range(n_upper)]
     lower = [_column(i, n_lower, n_upper) for i in range(n_lower)]
-    shafts: list[tuple[float, float, float, float]] = [(a[1], 0.0, b[0], 0.0) for a, b in zip(ends, ends[1:], strict=False)]
+    shafts: list[tuple[float, float, float, float]] = [(a[1], 0.0, b[0], 0.0) for a, b in pairwise(ends)]
     under, between, top = -BOX_HEIGHT / 2, -ROW_STEP / 2, -ROW_STEP + BOX_HEIGHT / 2
     last = sum(ends[-1]) / 2
     # all but the last box of the lower row start from the potential; the last one from the runs before it
@@ -211,7 +218,10 @@ def _add_arrows(figure: Any, n_upper: int, n_lower: int) -> None:  # noqa: ANN40
     shafts.append((lower[-2][1], -ROW_STEP, lower[-1][0], -ROW_STEP))
     for x0, y0, x1, y1 in shafts:
         _add_line(figure, [(x0, y0), (x1, y1)])
-    heads = {"triangle-right": [s for s in shafts if s[1] == s[3]], "triangle-down": [s for s in shafts if s[1] != s[3]]}
+    heads = {
+        "triangle-right": [s for s in shafts if s[1] == s[3]],
+        "triangle-down": [s for s in shafts if s[1] != s[3]],
+    }
     for shape, ones in heads.items():
         inset = 0.02 if shape == "triangle-right" else 0.0
         lift = 0.05 if shape == "triangle-down" else 0.0

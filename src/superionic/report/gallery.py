@@ -25,10 +25,13 @@ class Gallery:
         Figures of each section of the page, in its order.
     pathways : tuple of tuple of Chart
         Figures of each pathway analysis.
+    temperature_K : float or None
+        Temperature of the conductivities over the composition, K; None if no run can be used.
     """
 
     sections: dict[str, tuple[Chart, ...]]
     pathways: tuple[tuple[Chart, ...], ...]
+    temperature_K: float | None = None
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -66,16 +69,18 @@ def draw(data: CampaignData, temperature_K: float | None = None) -> Gallery:
         If plotly is not installed.
     """
     require_plotly()
+    temperature = temperature_K or common_temperature(data.conductivities)
     return Gallery(
         {
             "workflow": _workflow(data),
             "stability": _kept(_stability(data)),
             "montecarlo": _kept(_monte_carlo(data)),
-            "transport": _kept(_transport(data, temperature_K)),
+            "transport": _kept(_transport(data, temperature)),
             "model": _kept(_model(data)),
             "cost": _kept(_cost(data)),
         },
         tuple(pathway_charts(data.pathways)),
+        temperature,
     )
 
 
@@ -124,8 +129,7 @@ def _transport(data: CampaignData, temperature_K: float | None) -> Sequence[Char
     from superionic.report.figures_transport import arrhenius_chart
 
     docs = data.conductivities
-    temperature = temperature_K or common_temperature(docs)
-    over_composition = composition_chart(docs, end_members(data), temperature) if temperature else None
+    over_composition = composition_chart(docs, end_members(data), temperature_K) if temperature_K else None
     return over_composition, arrhenius_chart(docs), planar_chart(docs), msd_chart(data.diffusions)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 
@@ -81,14 +81,30 @@ def table(
         return " ".join(["n"] * (column in right) + ["split"] * (column in starts)) or None
 
     def cells(kind: str, row: Sequence[Content]) -> Html:
-        return tag("tr", *(tag(kind, cell, class_=classes(i)) for i, cell in enumerate(row)))
+        made = []
+        for i, cell in enumerate(row):
+            # the first cell of a row names it
+            names_row = kind == "td" and i == 0
+            scope = {"scope": "row"} if names_row else {"scope": "col"} if kind == "th" else {}
+            made.append(tag("th" if names_row else kind, cell, class_=classes(i), **scope))
+        return tag("tr", *made)
 
     titles = (
-        tag("th", title, colspan=str(span), class_="split" if i else None) for i, (title, span) in enumerate(groups)
+        tag("th", title, colspan=str(span), class_="split" if i else None, scope="colgroup")
+        for i, (title, span) in enumerate(groups)
     )
     above = tag("tr", *titles, class_="groups") if groups else None
     head = tag("thead", above, cells("th", header))
-    return tag("div", tag("table", head, tag("tbody", *(cells("td", row) for row in rows))), class_="scroll")
+    body = tag("tbody", *(cells("td", row) for row in rows))
+    # a box that may scroll must be reached by the keyboard
+    box = {"tabindex": "0", "role": "region", "aria_label": f"Table: {_words(header)}"}
+    return tag("div", tag("table", head, body), class_="scroll", **box)
+
+
+def _words(header: Sequence[Content]) -> str:
+    """Titles of a table in a row, for those who hear it."""
+    plain = (unescape(re.sub(r"<[^>]*>", "", text(part))).strip() for part in header)
+    return ", ".join(word for word in plain if word)
 
 
 def details(summary: Content, *content: Content, open_: bool = False) -> Html:

@@ -28,9 +28,8 @@
     return lines.join("\n") + "\n";
   };
 
-  document.querySelectorAll("a.csv").forEach((link) => {
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
+  document.querySelectorAll("button.csv").forEach((link) => {
+    link.addEventListener("click", () => {
       const file = new Blob([csv(read("data-" + link.dataset.chart))], { type: "text/csv" });
       const save = document.createElement("a");
       save.href = URL.createObjectURL(file);
@@ -40,12 +39,13 @@
     });
   });
 
-  document.querySelectorAll("a.svg").forEach((link) => {
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
+  document.querySelectorAll("button.svg, button.png").forEach((link) => {
+    link.addEventListener("click", () => {
       const plot = document.getElementById("plot-" + link.dataset.chart);
       const size = { width: plot.clientWidth, height: plot.clientHeight };
-      Plotly.downloadImage(plot, { format: "svg", filename: link.dataset.chart, ...size });
+      // three pixels for each of the page: sharp in print
+      const image = { format: link.className, filename: link.dataset.chart, scale: link.className === "png" ? 3 : 1 };
+      Plotly.downloadImage(plot, { ...image, ...size });
     });
   });
 

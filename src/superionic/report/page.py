@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import superionic
 from superionic.report import lineage, tables
@@ -13,6 +15,9 @@ from superionic.report.markup import Html, details, join, tag, unavailable
 from superionic.report.notices import foundation_of, levels_of_theory, notices
 from superionic.report.shell import card, grid, html_page, navigation, section, write_page
 from superionic.report.summary import summary_table
+
+if TYPE_CHECKING:
+    from superionic.report.theme import Chart
 
 PAPER = "https://doi.org/10.1039/d5ta05321h"
 
@@ -86,7 +91,7 @@ def render(data: CampaignData, gallery: Gallery | None = None) -> str:
     )
     links = navigation([(identity, title) for identity, title, _ in sections])
     body = join(section(identity, title, content(data, shown)) for identity, title, content in sections)
-    main = tag("main", _banner(data), body)
+    main = tag("main", _banner(data), body, id="main", tabindex="-1")
     return html_page(f"{data.name}: superionic report", _header(data), links, main, _footer(data))
 
 
@@ -168,7 +173,7 @@ def _transport(data: CampaignData, gallery: Gallery) -> Html:
     reason = "none were computed (transport.pathway_temperature_K, or its run is missing)"
     return join(
         [
-            grid(over_composition) if over_composition else unavailable(_no_map(data)),
+            _over_composition(data, gallery, over_composition) if over_composition else unavailable(_no_map(data)),
             None if arrhenius else unavailable("Arrhenius plot: no run gave a conductivity above zero"),
             grid(gallery.starting("transport", "arrhenius", "planar", "msd")),
             pathway_parts(data.pathways, gallery.pathways) if data.pathways else unavailable(f"pathways: {reason}"),
@@ -179,6 +184,15 @@ def _transport(data: CampaignData, gallery: Gallery) -> Html:
             details("Speed and cost of the MD", speed) if speed else None,
         ]
     )
+
+
+def _over_composition(data: CampaignData, gallery: Gallery, charts: Sequence[Chart]) -> Html:
+    from superionic.report.tables_transport import composition_table
+
+    assert gallery.temperature_K is not None
+    title = f"Numbers at {gallery.temperature_K:g} K"
+    beside = tag("div", tag("h3", title), composition_table(data.conductivities, gallery.temperature_K), class_="card")
+    return tag("div", *(card(chart) for chart in charts), beside, class_="grid")
 
 
 def _no_map(data: CampaignData) -> str:
@@ -218,7 +232,12 @@ def _model(data: CampaignData, gallery: Gallery) -> Html:
 
 def _rounds(data: CampaignData, gallery: Gallery) -> Html:
     assert data.active is not None
-    return join([grid(gallery.starting("model", "rounds")), details("Rounds of labels", tables.rounds_table(data.active), open_=True)])
+    return join(
+        [
+            grid(gallery.starting("model", "rounds")),
+            details("Rounds of labels", tables.rounds_table(data.active), open_=True),
+        ]
+    )
 
 
 def _learning_curve(data: CampaignData, gallery: Gallery) -> Html | None:

@@ -49,17 +49,21 @@ def html_page(title: str, *body: Content) -> str:
         tag("style", Html(_resource("style.css"))),
     )
     scripts = (tag("script", Html(source)) for source in (plotly_source(), _resource("page.js")))
-    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', *body, *scripts), lang='en')}\n"
+    skip = tag("a", "Skip to the results", href="#main", class_="skip")
+    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', skip, *body, *scripts), lang='en')}\n"
 
 
 def section(identity: str, title: str, content: Content) -> Html:
     """A section with its heading."""
-    return tag("section", tag("h2", title), content, id=identity)
+    return tag(
+        "section", tag("h2", title, id=f"{identity}-title"), content, id=identity, aria_labelledby=f"{identity}-title"
+    )
 
 
 def navigation(sections: Sequence[tuple[str, str]]) -> Html:
     """Links to the sections: identity and title of each."""
-    return tag("nav", *(tag("a", title, href=f"#{identity}") for identity, title in sections))
+    links = (tag("a", title, href=f"#{identity}") for identity, title in sections)
+    return tag("nav", *links, aria_label="Sections of the report")
 
 
 def grid(charts: Sequence[Chart | None]) -> Html:
@@ -69,19 +73,30 @@ def grid(charts: Sequence[Chart | None]) -> Html:
 
 def card(chart: Chart) -> Html:
     """A figure with its caption and its numbers."""
-    figure = tag("div", class_="plot", id=f"plot-{chart.identity}", style=f"height:{chart.height_px}px")
-    image = tag("a", "Image (SVG)", class_="svg", href="#", data_chart=chart.identity)
-    numbers = tag("a", "Data (CSV)", class_="csv", href="#", data_chart=chart.identity) if chart.columns else None
-    caption = tag("figcaption", chart.caption, tag("span", numbers, image, class_="save"))
+    name, words = f"title-{chart.identity}", f"caption-{chart.identity}"
+    figure = tag(
+        "div",
+        class_="plot",
+        id=f"plot-{chart.identity}",
+        style=f"height:{chart.height_px}px",
+        role="img",
+        aria_labelledby=name,
+        aria_describedby=words,
+    )
+    shared = {"type": "button", "data_chart": chart.identity, "aria_describedby": name}
+    numbers = tag("button", "Data (CSV)", class_="csv", **shared) if chart.columns else None
+    images = [tag("button", f"Image ({kind.upper()})", class_=kind, **shared) for kind in ("svg", "png")]
+    caption = tag("figcaption", tag("span", chart.caption, id=words), tag("span", numbers, *images, class_="save"))
     return tag(
         "figure",
-        tag("h3", chart.title),
+        tag("h3", chart.title, id=name),
         figure,
         caption,
         json_script(f"figure-{chart.identity}", chart.figure.to_json()),
         json_script(f"data-{chart.identity}", chart.plain_columns()),
         class_="card wide" if chart.wide else "card",
         data_figure=chart.identity,
+        aria_labelledby=name,
     )
 
 

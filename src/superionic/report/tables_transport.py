@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from superionic.documents import BaseDoc
+from superionic.report.conductivity_at import SigmaAt, sigma_at
 from superionic.report.markup import Content, Html, formula, join, table, tag
 from superionic.report.numbers import duration, interval, significant, with_error
 from superionic.report.summary import NOTHING, verdict_badge
@@ -65,6 +66,25 @@ def _directions(point: ArrheniusPoint) -> list[Content]:
     doubtful = point.verdict != "ok"
     cells = [with_error(*pair) for pair in pairs]
     return [*(tag("em", cell) if doubtful else cell for cell in cells), verdict_badge(point.verdict, point.reason)]
+
+
+def composition_table(conductivities: Sequence[ConductivityDoc], temperature_K: float) -> Html:
+    """Conductivity of every composition at one temperature, where it comes from, and its activation energy."""
+    rows = [
+        [formula(item.composition.formula), *_at(item)]
+        for doc in conductivities
+        if (item := sigma_at(doc, temperature_K)) is not None
+    ]
+    header: list[Content] = ["Composition", "σ (S/cm)", "68 %", "from", Html("E<sub>a</sub> (eV)")]
+    note = "Runs whose verdict is not ok are in italics; they enter neither contour nor line."
+    return join([table(header, rows, numeric=(1, 2, 4)), tag("p", note, class_="note")])
+
+
+def _at(item: SigmaAt) -> list[Content]:
+    ends = interval(max(item.low, 0.0), item.high)
+    cells: list[Content] = [significant(item.value), ends, item.origin.value]
+    cells.append(with_error(item.activation_energy_eV, item.activation_energy_std_eV))
+    return cells if item.usable else [tag("em", cell) for cell in cells]
 
 
 def fits_table(conductivities: Sequence[ConductivityDoc]) -> Html | None:

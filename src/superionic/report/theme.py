@@ -13,6 +13,7 @@ from superionic.report.numbers import MINUS
 # Okabe and Ito, Color Universal Design (2008), without the yellow that vanishes on white
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "hexagon", "star")
+DASHES = ("solid", "dash", "dashdot")
 GREY = "#8a8f98"
 INK = "#1f2933"
 GRID_COLOUR = "#e6e8eb"
@@ -92,6 +93,11 @@ def symbol(index: int) -> str:
     return SYMBOLS[(index + index // len(PALETTE)) % len(SYMBOLS)]
 
 
+def dash(index: int) -> str:
+    """Dash of the n-th line, so that lines differ besides their colour; 21 look different with their colours."""
+    return DASHES[index % len(DASHES)]
+
+
 def translucent(hex_colour: str, alpha: float) -> str:
     """A colour as rgba text."""
     red, green, blue = (int(hex_colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -132,13 +138,13 @@ def log_axis(title: str, values: Iterable[float], **options: Any) -> dict[str, A
     return axis(title, **fixed, minor={"ticks": "outside", "ticklen": 3, "dtick": 1}) | options
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two decimal logarithms: 4 to 10 of them where that is possible."""
+def log_ticks(low: float, high: float, fewest: int = MIN_TICKS) -> list[float]:
+    """Round numbers between two decimal logarithms: ``fewest`` to 10 of them where that is possible."""
     ticks: list[float] = []
     for mantissas in TICK_MANTISSAS:
         decades = range(math.floor(low), math.floor(high) + 1)
         ticks = [m * 10.0**d for d in decades for m in mantissas if low <= d + math.log10(m) <= high]
-        if len(ticks) >= MIN_TICKS:
+        if len(ticks) >= fewest:
             break
     return ticks[:: math.ceil(len(ticks) / MAX_TICKS)] if ticks else []
 
