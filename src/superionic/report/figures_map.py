@@ -16,11 +16,14 @@ from superionic.report.barycentric import band_polygons, triangles
 from superionic.report.composition_points import SAME_PLACE, SHAPES, Floats, fractions_at, point_columns, point_text
 from superionic.report.conductivity_at import Origin, SigmaAt
 from superionic.report.figures_stability import away_from_edge, triangle
-from superionic.report.theme import GREY, INK, SEQUENTIAL, Chart, label, log_ticks, power_text, style
+from superionic.report.numbers import significant
+from superionic.report.theme import GREY, INK, SEQUENTIAL, Chart, label, log_ticks, style
 
 N_CORNERS = 3
 HEIGHT_PX = 560
 MAX_BANDS = 6
+NARROW_EV = 0.05
+"""Activation energies that span less need a further digit."""
 MAX_VALUES = 24
 """Most points that get their number written beside them."""
 GREYS = (0.05, 0.55)
@@ -105,8 +108,7 @@ def _band_scale(levels: Sequence[float], shades: Sequence[str]) -> Any:  # noqa:
 
 
 def _level_text(level: float) -> str:
-    value = 10.0**level
-    return power_text(float(f"{value:.2g}"))
+    return significant(10.0**level)
 
 
 def _add_points(figure: Any, found: list[SigmaAt], fractions: Floats) -> None:  # noqa: ANN401
@@ -144,7 +146,7 @@ def _energy_scale(energies: Sequence[float]) -> dict[str, Any]:
     low, high = min(energies), max(energies)
     pad = 0.0 if high > low else 0.01
     bar = {"title": {"text": "E<sub>a</sub> (eV)"}, "thickness": 14, "len": 0.44, "y": 0.24, "x": 0.8}
-    bar |= {"nticks": 5, "ticks": "outside", "tickformat": ".2f"}
+    bar |= {"nticks": 5, "ticks": "outside", "tickformat": ".3f" if high - low < NARROW_EV else ".2f"}
     return {"cmin": low - pad, "cmax": high + pad, "colorscale": SEQUENTIAL, "colorbar": bar}
 
 
@@ -187,7 +189,7 @@ def _add_values(figure: Any, found: list[SigmaAt], fractions: Floats) -> None:  
 
 
 def _short(item: SigmaAt) -> str:
-    text = power_text(float(f"{item.value:.2g}"))
+    text = significant(item.value)
     return text if item.usable else f"({text})"
 
 

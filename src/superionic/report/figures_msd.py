@@ -75,7 +75,7 @@ def _add_msd(figure: Any, doc: DiffusionDoc, index: int, cell: tuple[int, int], 
     low, high = doc.fit_window_ps or (math.inf, -math.inf)
     window = [(t, m) for t, m in pairs if low <= t <= high]
     lines: list[tuple[list[tuple[float, float]], dict[str, Any]]] = [
-        (pairs, {"color": shade, "width": 1.5, "dash": dash(index) if good else "longdash"}),
+        (pairs, {"color": shade, "width": 1.5, "dash": dash(index)}),
         (window, {"color": shade, "width": 4}),
         (host, {"color": shade, "width": 1.2, "dash": "dot"}),
     ]

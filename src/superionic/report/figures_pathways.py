@@ -24,7 +24,7 @@ from superionic.report.figures_density import (
 )
 from superionic.report.isosurface import isosurface
 from superionic.report.numbers import significant, with_error
-from superionic.report.theme import GREY, INK, Chart, axis, colour, style, symbol
+from superionic.report.theme import GREY, INK, Chart, axis, colour, dash, style, symbol
 from superionic.transport.pathway_schemas import BottleneckPart, PathPart, PathwayDoc
 from superionic.transport.pathways.percolation import upright
 
@@ -36,7 +36,7 @@ OUTER, INNER = "#9ecae9", "#0b4f8a"
 BOND_REACH = 1.25
 MIN_CORNERS = 4
 ROW = 0.07
-CAMERA = {"eye": {"x": 1.3, "y": 1.2, "z": 0.7}, "projection": {"type": "orthographic"}}
+EYE = (1.3, 1.2, 0.7)
 SYMBOLS_3D = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
 
 
@@ -56,12 +56,21 @@ def surface_chart(doc: PathwayDoc, index: int) -> Chart:
     titles = {f"{name}axis": scene_axis | {"title": {"text": f"{name} (Å)"}} for name in "xyz"}
     style(
         figure,
-        scene=titles | {"aspectmode": "data", "camera": CAMERA},
+        scene=titles | {"aspectmode": "data", "camera": _camera(lattice)},
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         legend={"orientation": "v", "x": 0, "y": 1, "yanchor": "top", "bgcolor": "rgba(255,255,255,0.7)"},
     )
     title = place_title("Isosurface, framework and network", doc)
     return Chart(f"surface-{index}", title, words, figure, 560, columns=_site_columns(doc, lattice))
+
+
+def _camera(lattice: Floats) -> dict[str, Any]:
+    """The view, from further away for a long cell: plotly gives a scene the volume of a unit cube."""
+    corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T @ lattice
+    spans = np.ptp(corners, axis=0)
+    factor = float(spans.max() / np.cbrt(np.prod(spans)))
+    eye = {name: factor * value for name, value in zip("xyz", EYE, strict=True)}
+    return {"eye": eye, "projection": {"type": "orthographic"}}
 
 
 def _site_columns(doc: PathwayDoc, lattice: Floats) -> dict[str, Any]:
@@ -278,7 +287,7 @@ def profile_chart(doc: PathwayDoc, index: int) -> Chart | None:
                 y=path.free_energy_eV,
                 mode="lines",
                 name=f"along {', '.join(names)}: [{vector}]",
-                line={"color": colour(k), "width": 2},
+                line={"color": colour(k), "width": 2, "dash": dash(k)},
                 hovertemplate="%{x:.2f} Å, %{y:.3f} eV<extra></extra>",
             )
         )

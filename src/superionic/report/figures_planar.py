@@ -30,7 +30,7 @@ from superionic.transport.arrhenius import fit_arrhenius
 from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc
 
 HALF_DECADE = 10.0**0.5
-STEP = 0.16
+STEP = 0.2
 """Distance between the marks of one composition, in rows."""
 PX_PER_ROW = 46
 MAX_TICKS = 6
@@ -185,7 +185,7 @@ def _fill_energies(figure: Any, energies: Sequence[PlanarEnergy]) -> None:  # no
                 name="3D" if where == "3D" else where,
                 legendgroup=where,
                 showlegend=where == "3D",
-                marker={"symbol": "star" if where == "3D" else symbol(k), "size": 9, "color": shade},
+                marker={"symbol": "star" if where == "3D" else symbol(k), "size": 8, "color": shade},
                 text=[f"{label(e.formula)}, {e.where}: {with_error(e.energy_eV, e.std_eV)} eV" for e in here],
                 hovertemplate="%{text}<extra></extra>",
             ),

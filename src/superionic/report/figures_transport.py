@@ -32,6 +32,8 @@ REFERENCE_SYMBOL = "diamond-open"
 LEFT_OUT_SYMBOL = "x-thin-open"
 MAX_NAMED_REFERENCES = 4
 LINE_POINTS = 30
+MAX_BANDS = 6
+"""Fits whose bands can be told apart."""
 MAX_DECADES = 14
 FAINT = 0.4
 """Opacity of the single runs behind a combined point."""
@@ -63,8 +65,8 @@ def arrhenius_chart(conductivities: Sequence[ConductivityDoc]) -> Chart | None:
     style(figure, legend={"y": 1.16})
     caption = (
         "Nernst-Einstein conductivity (error bars: one standard error) with its Arrhenius fit: solid inside the "
-        "simulated temperatures, shaded its 68 % band. Grey hollow points carry a verdict other than ok and are named "
-        "in the legend."
+        f"simulated temperatures{', shaded its 68 % band' if len(shown) <= MAX_BANDS else ''}. Grey hollow points "
+        "carry a verdict other than ok and are named in the legend."
     )
     if any(_single_runs(doc) for doc in shown):
         caption += (
@@ -94,7 +96,7 @@ def _fill_panel(figure: Any, docs: Sequence[ConductivityDoc], column: int, *, wi
     temperatures += [doc.reference_temperature_K for doc in docs] * with_reference
     width = 1000 / min(temperatures) - 1000 / max(temperatures)
     for index, doc in enumerate(docs):
-        _add_fit(panel, doc, index, extrapolate=with_reference)
+        _add_fit(panel, doc, index, extrapolate=with_reference, band=len(docs) <= MAX_BANDS)
         _add_single_runs(panel, doc, index, BESIDE * width)
         _add_points(panel, doc, index, in_legend=not with_reference)
         if with_reference:
@@ -129,14 +131,12 @@ def _share_reference_names(panel: Any) -> None:  # noqa: ANN401 (plotly is untyp
             seen.add(name)
 
 
-def _add_fit(figure: Any, doc: ConductivityDoc, index: int, *, extrapolate: bool) -> None:  # noqa: ANN401
+def _add_fit(figure: Any, doc: ConductivityDoc, index: int, *, extrapolate: bool, band: bool) -> None:  # noqa: ANN401
     if not doc.fit_temperatures_K:
         return
     x = [1000 / t for t in doc.fit_temperatures_K]
-    shade = translucent(colour(index), 0.13)
-    hidden = {"mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
-    figure.add_trace(go.Scatter(x=x, y=doc.fit_low_S_per_cm, **hidden))
-    figure.add_trace(go.Scatter(x=x, y=doc.fit_high_S_per_cm, fill="tonexty", fillcolor=shade, **hidden))
+    if band:
+        _add_band(figure, doc, index, x)
     used = [point.temperature_K for point in doc.points if point.used]
     if not used:
         return
@@ -154,6 +154,14 @@ def _add_fit(figure: Any, doc: ConductivityDoc, index: int, *, extrapolate: bool
                 hoverinfo="skip",
             )
         )
+
+
+def _add_band(figure: Any, doc: ConductivityDoc, index: int, x: Sequence[float]) -> None:  # noqa: ANN401
+    """The 68 % band of a fit."""
+    shade = translucent(colour(index), 0.13)
+    hidden = {"mode": "lines", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
+    figure.add_trace(go.Scatter(x=x, y=doc.fit_low_S_per_cm, **hidden))
+    figure.add_trace(go.Scatter(x=x, y=doc.fit_high_S_per_cm, fill="tonexty", fillcolor=shade, **hidden))
 
 
 def _extrapolation(doc: ConductivityDoc, coldest_K: float) -> list[tuple[float, float]]:

@@ -199,7 +199,7 @@ def _no_map(data: CampaignData) -> str:
     n = len(end_members(data))
     if n not in {BINARY, TERNARY}:
         return f"conductivity over the composition: drawn for two or three end members, known are {n}"
-    return "conductivity over the composition: no run or fit gives a number at the temperature (--temperature)"
+    return "conductivity over the composition: no run has the verdict ok (--temperature shows the others)"
 
 
 def _monte_carlo(data: CampaignData, gallery: Gallery) -> Html:

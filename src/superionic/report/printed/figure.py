@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from matplotlib import rc_context
@@ -78,15 +79,17 @@ def printed_figure(chart: Chart) -> Figure:
 def _legend(printed: Figure, source: Any) -> None:  # noqa: ANN401 (plotly is untyped)
     """The names of the page's legend, above the panels, in as many columns as fit."""
     entries: dict[str, Any] = {}
+    lengths: list[int] = []
     for trace in source.data:
-        if trace.name and trace.showlegend is not False and printed_text(trace.name) not in entries:
+        named = trace.name and trace.showlegend is not False and _has_points(trace)
+        if named and printed_text(trace.name) not in entries:
             entries[printed_text(trace.name)] = _handle(trace)
+            lengths.append(len(re.sub(r"<[^>]*>", "", trace.name)))
     asked = source.layout.showlegend
     if asked is False or not entries or (asked is None and len(entries) == 1):
         return
     size = LEGEND_PX * PX
-    longest = max(len(_visible(name)) for name in entries)
-    column_pt = (LETTER * longest + 3.5) * size
+    column_pt = (LETTER * max(lengths) + 3.5) * size
     n_columns = max(1, min(len(entries), int(printed.get_figwidth() * 72 / column_pt)))
     printed.legend(
         entries.values(),
@@ -101,8 +104,9 @@ def _legend(printed: Figure, source: Any) -> None:  # noqa: ANN401 (plotly is un
     )
 
 
-def _visible(name: str) -> str:
-    return name.replace("$", "").replace("\\mathregular", "").replace("\\mathbf", "")
+def _has_points(trace: Any) -> bool:  # noqa: ANN401 (plotly is untyped)
+    values = trace.a if trace.type == "scatterternary" else trace.x
+    return values is not None and len(values) > 0
 
 
 def _handle(trace: Any) -> Any:  # noqa: ANN401 (plotly and matplotlib objects)
