@@ -1,6 +1,7 @@
 """A synthetic campaign as large as the paper's grid of Li3InxY1-xBr6yCl6-6y; every number is made up."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 from training_documents import TEACHER, key
@@ -100,10 +101,11 @@ def paper_sized(campaign, phase_diagram):
         )
         for i, place in enumerate(grid)
     )
-    first = campaign.jobs[0]
+    # 300 at a time, as on a large cluster
+    waves = [campaign.jobs[0].started + timedelta(seconds=4.0 * (n // 300)) for n in range(LABELS_PER_COMPOSITION * 15)]
     jobs = [
-        JobRecord("labelling", f"labelling: frame {n}", "completed", first.started, first.ended, 4.0, 3.6)
-        for n in range(LABELS_PER_COMPOSITION * len(grid))
+        JobRecord("labelling", f"labelling: frame {n}", "completed", start, start + timedelta(seconds=4.0), 4.0, 3.6)
+        for n, start in enumerate(waves)
     ]
     model = campaign.model
     parities = {name: larger_parity(getattr(model, name)) for name in ("parity_foundation", "parity_tuned")}

@@ -13,6 +13,8 @@ from superionic.report.numbers import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS
 from superionic.report.records import JobRecord, stage_order
 from superionic.report.theme import GREY, INK, PALETTE, Chart, axis, style
 
+LEAST_SHARE = 25
+"""A stage takes at least this part of the rows."""
 STATE_COLOURS = {"completed": PALETTE[0], "failed": PALETTE[1], "running": PALETTE[2], "waiting": GREY}
 
 
@@ -56,14 +58,8 @@ def timeline_chart(jobs: Sequence[JobRecord]) -> Chart | None:
     assert start is not None
     span = max((job.ended - start).total_seconds() for job in timed if job.ended)
     unit, unit_name = _time_unit(span)
-    figure, ticks, offset = go.Figure(), [], 0
-    positions: dict[int, float] = {}
-    for stage in stage_order(timed):
-        members = [i for i, job in enumerate(timed) if job.stage == stage]
-        rows = lanes([timed[i] for i in members])
-        positions |= {i: offset + row for i, row in zip(members, rows, strict=True)}
-        ticks.append((offset + max(rows) / 2, stage))
-        offset += max(rows) + 2
+    figure = go.Figure()
+    positions, ticks, offset = _rows(timed)
     for state in dict.fromkeys(job.state for job in timed):
         chosen = [i for i, job in enumerate(timed) if job.state == state]
         figure.add_trace(_bars([timed[i] for i in chosen], [positions[i] for i in chosen], start, unit, state))
@@ -81,6 +77,21 @@ def timeline_chart(jobs: Sequence[JobRecord]) -> Chart | None:
     caption += f" Not drawn: {plural(reused, 'result')} taken over from earlier runs." if reused else ""
     height = min(900, 130 + 16 * offset)
     return Chart("timeline", "Timeline", caption, figure, max(height, 300), wide=True, columns=_columns(timed))
+
+
+def _rows(timed: Sequence[JobRecord]) -> tuple[dict[int, float], list[tuple[float, str]], int]:
+    """Row of each job, row of each stage's name, and the number of rows."""
+    members = {stage: [i for i, job in enumerate(timed) if job.stage == stage] for stage in stage_order(timed)}
+    taken = {stage: lanes([timed[i] for i in found]) for stage, found in members.items()}
+    # hundreds of jobs side by side in one stage must leave room for the names of the others
+    least = sum(max(rows) + 1 for rows in taken.values()) // LEAST_SHARE
+    positions: dict[int, float] = {}
+    ticks, offset = [], 0
+    for stage, rows in taken.items():
+        positions |= {i: offset + row for i, row in zip(members[stage], rows, strict=True)}
+        ticks.append((offset + max(rows) / 2, stage))
+        offset += max(*rows, least) + 2
+    return positions, ticks, offset
 
 
 def _bars(jobs: Sequence[JobRecord], rows: Sequence[float], start: datetime, unit: float, state: str) -> Any:  # noqa: ANN401

@@ -9,8 +9,10 @@ from html import unescape
 from itertools import zip_longest
 from pathlib import Path
 
+from matplotlib import rc_context
+
 from superionic.report.markup import text
-from superionic.report.printed.figure import printed_figure
+from superionic.report.printed.figure import LOOK, printed_figure
 from superionic.report.theme import Chart
 
 PNG_DPI = 300
@@ -37,10 +39,11 @@ def write_figures(charts: Sequence[Chart], folder: str | Path) -> list[Path]:
     written = []
     for chart in charts:
         image = printed_figure(chart)
-        for kind in ("png", "svg"):
-            written.append(target / f"{chart.identity}.{kind}")
-            # without a date the same figure gives the same file
-            image.savefig(written[-1], dpi=PNG_DPI, metadata={"Date": None} if kind == "svg" else None)
+        with rc_context(LOOK):
+            for kind in ("png", "svg"):
+                written.append(target / f"{chart.identity}.{kind}")
+                # without a date the same figure gives the same file
+                image.savefig(written[-1], dpi=PNG_DPI, metadata={"Date": None} if kind == "svg" else None)
         if chart.columns:
             written.append(target / f"{chart.identity}.csv")
             _write_csv(chart, written[-1])
