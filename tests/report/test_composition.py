@@ -176,3 +176,18 @@ def test_gallery_and_page_show_the_same_figures(campaign, active, monkeypatch):
     assert len(set(drawn)) == len(drawn)
     assert sorted(drawn) == sorted(part.split('"')[0] for part in page.split('data-figure="')[1:])
     assert "Conductivity at 850 K" in page
+
+
+def test_other_structures_of_a_composition_stand_beside_the_line(campaign):
+    def doc(index, place):
+        return campaign.conductivities[0].model_copy(update={"key": key("5c", index), "composition": place})
+
+    host = [CompositionInfo(axes={"x": x}, label=f"x={x:g}", formula=f) for x, f in ((0.0, "Li3PS4"), (1.0, "Li4GeS4"))]
+    gamma = host[0].model_copy(update={"label": "x=0 (gamma)", "polymorph": "gamma"})
+    drawn = host[0].model_copy(update={"label": "x=0 (Monte Carlo, 900 K)"})
+    chart = composition_chart([doc(i, place) for i, place in enumerate([*host, gamma, drawn])], host, 800.0)
+    names = {trace.name for trace in chart.figure.data if trace.mode == "markers"}
+    assert {"simulated", "gamma, simulated", "Monte Carlo, 900 K, simulated"} <= names
+    line = next(trace for trace in chart.figure.data if trace.mode == "lines")
+    assert list(line.x) == [0.0, 1.0]
+    assert "Triangles are other structures" in chart.caption

@@ -31,7 +31,7 @@ def fractions_at(items: Sequence[SigmaAt], members: Sequence[CompositionInfo]) -
 
 def point_text(item: SigmaAt) -> str:
     """What appears under the pointer."""
-    lines = [label(item.composition.formula), f"σ = {_sigma_text(item)} S/cm ({item.origin.value})"]
+    lines = [label(item.composition.name), f"σ = {_sigma_text(item)} S/cm ({item.origin.value})"]
     if item.activation_energy_eV is not None:
         lines.append(f"E<sub>a</sub> = {with_error(item.activation_energy_eV, item.activation_energy_std_eV)} eV")
     return "<br>".join(lines)
@@ -47,7 +47,7 @@ def point_columns(
     """The numbers behind a figure over the composition."""
     shares = {f"atom_fraction_{m.formula}": fractions[:, i].tolist() for i, m in enumerate(members)}
     return (
-        {"label": [i.composition.label for i in items], "formula": [i.composition.formula for i in items]}
+        {"label": [i.composition.label for i in items], "formula": [i.composition.name for i in items]}
         | shares
         | {
             "temperature_K": [temperature_K] * len(items),

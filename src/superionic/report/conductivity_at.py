@@ -60,6 +60,11 @@ class SigmaAt:
         """Whether the number may be compared with others."""
         return self.origin is not Origin.DOUBTFUL
 
+    @property
+    def variant(self) -> str:
+        """What sets it apart from the ground state of the host at the same composition: a polymorph, Monte Carlo."""
+        return self.composition.polymorph or self.composition.label.partition(" (")[2].removesuffix(")")
+
 
 def common_temperature(docs: Sequence[ConductivityDoc]) -> float | None:
     """The temperature with usable runs of most compositions, of equals the one nearest to 800 K; None without any."""

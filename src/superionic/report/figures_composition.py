@@ -36,5 +36,7 @@ def composition_chart(
     if not found or len(members) not in {BINARY, TERNARY}:
         return None
     if len(members) == TERNARY:
-        return conductivity_map(found, members, temperature_K)
+        # several structures at one composition would hide each other; the table has them all
+        hosts = [item for item in found if not item.variant]
+        return conductivity_map(hosts, members, temperature_K) if hosts else None
     return conductivity_curves(found, members, temperature_K, docs)

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from superionic.documents import CompositionInfo
 from superionic.references import ReferenceQuantity, ReferenceValue, reference_values
-from superionic.report.composition_points import SAME_PLACE, SHAPES, Floats, fractions_at, point_columns, point_text
+from superionic.report.composition_points import SHAPES, Floats, fractions_at, point_columns, point_text
 from superionic.report.conductivity_at import Origin, SigmaAt
 from superionic.report.figures_published import PUBLISHED_SYMBOL, bounds, published_conductivities
 from superionic.report.theme import GREY, PALETTE, Chart, axis, label, log_axis, style
@@ -84,33 +84,53 @@ def _add_curve(
     values: Sequence[tuple[float | None, float, float]],
     row: int,
 ) -> None:
-    """A thin line through the usable numbers, and their marks by origin."""
-    line = [i for i, item in enumerate(items) if item.usable and values[i][0] is not None]
-    line = [i for k, i in enumerate(line) if k == 0 or places[i] > places[line[k - 1]] + SAME_PLACE]
+    """A thin line through the usable numbers of the host, and marks by structure and origin."""
+    line = [i for i, item in enumerate(items) if item.usable and not item.variant and values[i][0] is not None]
     path = {"x": places[line], "y": [values[i][0] for i in line]}
     thin = {"color": PALETTE[0], "width": 1.2}
     figure.add_trace(go.Scatter(mode="lines", line=thin, showlegend=False, hoverinfo="skip", **path), row=row, col=1)
-    for origin in Origin:
-        chosen = [i for i, item in enumerate(items) if item.origin is origin and values[i][0] is not None]
+    for kind, members in _series(items).items():
+        chosen = [i for i in members if values[i][0] is not None]
         if not chosen:
             continue
-        shade = GREY if origin is Origin.DOUBTFUL else PALETTE[0]
+        marker = _marker(kind)
         errors = [[values[i][side] for i in chosen] for side in (1, 2)]
-        bars = {"type": "data", "array": errors[1], "arrayminus": errors[0], "color": shade, "thickness": 1.3}
-        shape = SHAPES.get(origin, "x") if origin is Origin.RUN else f"{SHAPES.get(origin, 'x')}-open"
+        bars = {"type": "data", "array": errors[1], "arrayminus": errors[0], "color": marker["color"]}
         trace = go.Scatter(
             x=places[chosen],
             y=[values[i][0] for i in chosen],
-            error_y=bars | {"width": 4},
+            error_y=bars | {"thickness": 1.3, "width": 4},
             mode="markers",
-            name=origin.value,
-            legendgroup=origin.value,
+            name=_series_name(kind),
+            legendgroup=_series_name(kind),
             showlegend=row == 1,
-            marker={"symbol": shape, "size": 10, "color": shade, "line": {"width": 1.6, "color": shade}},
+            marker=marker,
             text=[point_text(items[i]) for i in chosen],
             hovertemplate="%{text}<extra></extra>",
         )
         figure.add_trace(trace, row=row, col=1)
+
+
+def _series(items: Sequence[SigmaAt]) -> dict[tuple[str, Origin], list[int]]:
+    """Positions of the points of each structure and origin, the host first."""
+    found: dict[tuple[str, Origin], list[int]] = {}
+    for i, item in sorted(enumerate(items), key=lambda pair: (pair[1].variant, list(Origin).index(pair[1].origin))):
+        found.setdefault((item.variant, item.origin), []).append(i)
+    return found
+
+
+def _series_name(kind: tuple[str, Origin]) -> str:
+    variant, origin = kind
+    return f"{variant}, {origin.value}" if variant else origin.value
+
+
+def _marker(kind: tuple[str, Origin]) -> dict[str, Any]:
+    variant, origin = kind
+    shade = GREY if origin is Origin.DOUBTFUL else PALETTE[2] if variant else PALETTE[0]
+    shape = SHAPES.get(origin, "x") if origin is Origin.RUN else f"{SHAPES.get(origin, 'x')}-open"
+    if variant and origin is not Origin.DOUBTFUL:
+        shape = "triangle-up-open"
+    return {"symbol": shape, "size": 10, "color": shade, "line": {"width": 1.6, "color": shade}}
 
 
 def _place_of(items: Sequence[SigmaAt], places: Floats) -> dict[str, float]:
@@ -165,6 +185,8 @@ def _stars(found: Sequence[tuple[float, ReferenceValue]], *, geometric: bool, na
 
 def _curve_words(items: Sequence[SigmaAt], *, has_stars: bool) -> str:
     text = "Error bars: one standard error. The line joins the compositions and is no fit."
+    if any(item.variant for item in items):
+        text += " Triangles are other structures: polymorphs, or orderings drawn by Monte Carlo."
     if any(item.origin in {Origin.FIT, Origin.EXTRAPOLATED} for item in items):
         text += " Open symbols of the upper panel come from the Arrhenius fit: squares inside of the simulated "
         text += "temperatures, diamonds beyond them."

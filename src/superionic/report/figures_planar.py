@@ -92,7 +92,7 @@ def planar_chart(docs: Sequence[ConductivityDoc]) -> Chart | None:
 
 def planar_energies(doc: ConductivityDoc) -> list[PlanarEnergy]:
     """Activation energies in the planes and in space of one composition, from weighted fits of the usable points."""
-    name = doc.composition.formula if doc.composition else ""
+    name = doc.composition.name if doc.composition else ""
     points = [point for point in doc.points if _is_planar(point)]
     found = []
     for where in (*PLANES, "3D"):
@@ -125,7 +125,7 @@ def _fill_diffusivities(figure: Any, points: Sequence[tuple[ConductivityDoc, Arr
     for k, plane in enumerate(PLANES):
         values = [_in(point, plane) for _, point in points]
         texts = [
-            f"{label(doc.composition.formula) if doc.composition else ''} at {point.temperature_K:g} K<br>"
+            f"{label(doc.composition.name) if doc.composition else ''} at {point.temperature_K:g} K<br>"
             f"D<sub>{plane}</sub> = {with_error(*value)} cm²/s<br>D<sub>3D</sub> = {with_error(*space)} cm²/s"
             for (doc, point), value, space in zip(points, values, in_space, strict=True)
         ]
@@ -215,7 +215,7 @@ def _columns(
     """Diffusivities first, then activation energies, in one long table."""
     rows: list[tuple[Any, ...]] = [
         (
-            doc.composition.formula if doc.composition else "",
+            doc.composition.name if doc.composition else "",
             where,
             "diffusivity_cm2_per_s",
             point.temperature_K,

@@ -71,7 +71,7 @@ def _directions(point: ArrheniusPoint) -> list[Content]:
 def composition_table(conductivities: Sequence[ConductivityDoc], temperature_K: float) -> Html:
     """Conductivity of every composition at one temperature, where it comes from, and its activation energy."""
     rows = [
-        [formula(item.composition.formula), *_at(item)]
+        [join([formula(item.composition.name), tag("small", item.composition.label)]), *_at(item)]
         for doc in conductivities
         if (item := sigma_at(doc, temperature_K)) is not None
     ]
