@@ -154,6 +154,14 @@ def test_report_is_one_file_that_names_the_surrogates(campaign):
     assert not re.search(r'(?:src|rel="stylesheet" href)="https?:', text)
 
 
+def test_figures_are_written_as_images_and_numbers(campaign):
+    folder, _, _ = campaign
+    done = superionic(folder, "report", "-o", "again.html", "--figures", "figures", "--temperature", "800")
+    assert done.returncode == 0, done.stderr
+    written = {path.name for path in (folder / "figures").iterdir()}
+    assert {"workflow.svg", "parity-force.png", "arrhenius.csv", "captions.md"} <= written
+
+
 def test_no_server_is_left(campaign):
     folder, _, _ = campaign
     assert superionic(folder, "db", "stop").returncode == 0

@@ -272,7 +272,13 @@ def _add_binary(
     if not entries:
         return
     std = doc.formation_energy_std_eV_per_atom
-    errors = [_in_mev(_first(entry.formation_energy_std_eV_per_atom, std)) for entry in entries if entry.lowest]
+    # the references are zero by definition
+    ends = {member.name for member in doc.end_members}
+    errors = [
+        0.0 if entry.composition.name in ends else _in_mev(_first(entry.formation_energy_std_eV_per_atom, std))
+        for entry in entries
+        if entry.lowest
+    ]
     known = bool(errors) and None not in errors
     trace = go.Scatter(
         x=fractions_of(entries, doc)[:, 1],

@@ -109,7 +109,7 @@ def _set_ticks(side: Any, axis: Any, categories: Sequence[str]) -> None:  # noqa
             side.set_minor_locator(NullLocator())
             side.set_minor_formatter(NullFormatter())
     elif axis.type != "log":
-        side.set_major_locator(MaxNLocator(min(axis.nticks or 6, 6)))
+        side.set_major_locator(MaxNLocator(min(axis.nticks or 6, 6), steps=[1, 2, 2.5, 5, 10]))
     if axis.tickformat and axis.tickformat.endswith("%"):
         side.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
