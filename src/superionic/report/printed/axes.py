@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator, PercentFormatter
 
-from superionic.report.printed.marks import PX, rgba
+from superionic.report.printed.marks import DASHES, PX, rgba
 from superionic.report.printed.words import printed_text
 
 LINE, GRID, INK = "#6b7480", "#e6e8eb", "#1f2933"
@@ -135,7 +135,7 @@ def draw_shapes(layout: Any, panels: dict[tuple[str, str], Any]) -> None:  # noq
                 ax.axvspan(float(item.x0), float(item.x1), color=rgba(item.fillcolor), linewidth=0, zorder=0.5)
                 continue
             options = {"color": rgba(item.line.color), "linewidth": item.line.width * PX, "zorder": 1.5}
-            options["linestyle"] = {"dash": (0, (5, 2.5)), "dot": (0, (1, 2))}.get(item.line.dash, "-")
+            options["linestyle"] = DASHES[item.line.dash or "solid"]
             if "domain" in str(item.yref):
                 ax.axvline(float(item.x0), **options)
             else:

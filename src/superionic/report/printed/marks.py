@@ -26,8 +26,8 @@ SYMBOLS = {
 DASHES: dict[str, Any] = {
     "solid": "-",
     "dash": (0, (5, 2.5)),
-    "dot": (0, (1, 2)),
-    "dashdot": (0, (5, 2, 1, 2)),
+    "dot": (0, (1, 1.3)),
+    "dashdot": (0, (5, 1.5, 1, 1.5)),
     "longdash": (0, (9, 3)),
     "longdashdot": (0, (9, 2, 1, 2)),
 }

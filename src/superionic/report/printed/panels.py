@@ -28,7 +28,7 @@ from superionic.report.printed.words import printed_text
 Floats = NDArray[np.float64]
 Panels = dict[tuple[str, str], Any]
 TRIANGLE_X, TRIANGLE_Y = (-0.16, 1.16), (-0.12, 1.02)
-BAR_PX = 12.0
+ROOM_FOR_WORDS = 0.09
 
 
 def draw_panels(printed: Any, source: Any) -> None:  # noqa: ANN401 (matplotlib and plotly figures)
@@ -48,6 +48,9 @@ def draw_panels(printed: Any, source: Any) -> None:  # noqa: ANN401 (matplotlib 
             _scale_bar(printed, draw_heat(panels[pair], trace), trace, list(panels.values()))
         else:
             draw_scatter(panels[pair], trace, x, y, before.get(pair))
+            if "text" in (trace.mode or ""):
+                # words at the ends need room
+                panels[pair].margins(x=ROOM_FOR_WORDS)
             before[pair] = (x, y)
     draw_shapes(source.layout, panels)
     for (x_name, y_name), ax in panels.items():

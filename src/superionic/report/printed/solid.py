@@ -11,7 +11,9 @@ from superionic.report.printed.marks import PX, numbers, rgba
 from superionic.report.printed.traces import draw_markers, line_options
 
 INK = "#1f2933"
+ZOOM = 0.95
 LIGHT = np.array([0.4, 0.3, 0.87])
+LINES = 0.5
 SHADE = 0.35
 """How much darker a face is that looks away from the light."""
 
@@ -29,7 +31,9 @@ def draw_space(printed: Any, source: Any) -> None:  # noqa: ANN401 (matplotlib a
             _mesh(ax, trace, places)
             continue
         if "lines" in trace.mode:
-            ax.plot(*places.T, **line_options(trace), zorder=2)
+            options = line_options(trace)
+            # lines in space look heavier in print than on the page
+            ax.plot(*places.T, **options | {"linewidth": LINES * options["linewidth"]}, zorder=2)
         if "markers" in trace.mode:
             _points(ax, trace, places)
     _frame(ax, source)
@@ -66,7 +70,9 @@ def _frame(ax: Any, source: Any) -> None:  # noqa: ANN401 (matplotlib and plotly
         side.pane.set_visible(False)
         side.line.set_color("#9aa1ab")
         title = source.layout.scene[f"{name}axis"].title.text
-        getattr(ax, f"set_{name}label")(title, fontsize=13 * PX, color=INK, labelpad=-3)
-    ax.set_box_aspect(spans, zoom=0.95)
+        getattr(ax, f"set_{name}label")(title, fontsize=13 * PX, color=INK, labelpad=3 if name == "z" else -3)
+    # a long cell leaves less room for the names of the axes
+    ax.set_box_aspect(spans, zoom=ZOOM * float(np.cbrt(np.prod(spans)) / max(spans)) ** 0.35)
     ax.grid(visible=False)
     ax.tick_params(labelsize=11 * PX, pad=-2, colors=INK)
+    ax.tick_params(axis="z", pad=1)

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 DEFAULT_COLOUR = "#1f2933"
 TEXT_GAP_PX = 4.0
 MANY = 500
+WORDS_ON_MAPS = 0.8
 VERTICAL = {"top": ("bottom", 1.0), "middle": ("center", 0.0), "bottom": ("top", -1.0)}
 HORIZONTAL = {"left": ("right", -1.0), "center": ("center", 0.0), "right": ("left", 1.0)}
 
@@ -166,6 +167,8 @@ def _texts(ax: Any, trace: Any, x: Floats, y: Floats) -> None:  # noqa: ANN401 (
     words, places = spread(trace.text, n, ""), spread(trace.textposition, n, "middle center")
     sizes, colours = spread(trace.textfont.size, n, 12), spread(trace.textfont.color, n, DEFAULT_COLOUR)
     gap = (TEXT_GAP_PX + float(max(spread(trace.marker.size, 1, 0.0))) / 2) * PX
+    # words on a map of colours stand close, and the panels of a print are smaller
+    scale = PX * (WORDS_ON_MAPS if trace.textfont.shadow else 1.0)
     halo = [withStroke(linewidth=1.6, foreground="black")] if trace.textfont.shadow else []
     for i in range(n):
         if not words[i] or not np.isfinite([x[i], y[i]]).all():
@@ -179,7 +182,7 @@ def _texts(ax: Any, trace: Any, x: Floats, y: Floats) -> None:  # noqa: ANN401 (
             textcoords="offset points",
             ha=ha,
             va=va,
-            fontsize=float(sizes[i]) * PX,
+            fontsize=float(sizes[i]) * scale,
             color=rgba(colours[i]),
             path_effects=halo,
             annotation_clip=False,
