@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 PROJECTION_POINTS = 150
 DECADES = 3
 MARGIN = 0.03
-PANEL_PAD, NEAR_EDGE = 0.06, 0.15
+PANEL_PAD, NEAR_EDGE = 0.1, 0.15
 VIEWS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 EDGE = 1e-9
 LABEL_APART_A = 0.6
@@ -251,6 +251,7 @@ def _labels(doc: PathwayDoc, plane: Floats, keep: list[int]) -> list[Any]:
             textfont=font,
             hoverinfo="skip",
             showlegend=False,
+            cliponaxis=False,
         )
         for side, found in texts.items()
     ]

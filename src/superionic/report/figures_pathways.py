@@ -68,7 +68,8 @@ def _camera(lattice: Floats) -> dict[str, Any]:
     """The view, from further away for a long cell: plotly gives a scene the volume of a unit cube."""
     corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T @ lattice
     spans = np.ptp(corners, axis=0)
-    factor = float(spans.max() / np.cbrt(np.prod(spans)))
+    # a little more than in proportion, for the names of the axes below
+    factor = float(spans.max() / np.cbrt(np.prod(spans))) ** 1.2
     eye = {name: factor * value for name, value in zip("xyz", EYE, strict=True)}
     return {"eye": eye, "projection": {"type": "orthographic"}}
 
