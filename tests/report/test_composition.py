@@ -138,6 +138,9 @@ def test_two_end_members_make_curves_with_published_values(campaign):
     assert [trace.showlegend for trace in chart.figure.data if trace.name == "published"].count(True) == 1
     assert "x (NaZr" in chart.figure.layout.xaxis2.title.text
     assert composition_chart(docs, members[:1], 573.0) is None
+    # what does not lie between the end members has no place in the figure
+    other = doc(3, 4.0, "Li3InCl6")
+    assert composition_chart([*docs, other], members, 573.0).columns == chart.columns
     assert composition_chart([docs[0].model_copy(update={"points": []})], members, 573.0) is None
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition
 
 from superionic.documents import CompositionInfo
+from superionic.errors import InputError
 from superionic.report.conductivity_at import Origin, SigmaAt
 from superionic.report.numbers import significant, with_error
 from superionic.report.theme import label
@@ -27,6 +28,15 @@ def fractions_at(items: Sequence[SigmaAt], members: Sequence[CompositionInfo]) -
     """Atom fractions of the end members, shape (n_items, n_members)."""
     ends = [Composition(member.formula) for member in members]
     return np.array([atom_fractions(Composition(item.composition.formula), ends) for item in items])
+
+
+def is_mixture(item: SigmaAt, members: Sequence[CompositionInfo]) -> bool:
+    """Whether a composition lies between the end members; a campaign may hold others."""
+    try:
+        fractions_at([item], members)
+    except InputError:
+        return False
+    return True
 
 
 def point_text(item: SigmaAt) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from superionic.documents import CompositionInfo
-from superionic.report.composition_points import BINARY, TERNARY
+from superionic.report.composition_points import BINARY, TERNARY, is_mixture
 from superionic.report.conductivity_at import sigma_at
 from superionic.report.figures_conductivity_curves import conductivity_curves
 from superionic.report.figures_map import conductivity_map
@@ -30,10 +30,13 @@ def composition_chart(
     Returns
     -------
     Chart or None
-        None for another number of end members, or if no conductivity is known at that temperature.
+        None for another number of end members, or if no conductivity between them is known at that temperature.
     """
-    found = [item for doc in docs if (item := sigma_at(doc, temperature_K)) is not None]
-    if not found or len(members) not in {BINARY, TERNARY}:
+    if len(members) not in {BINARY, TERNARY}:
+        return None
+    known = [item for doc in docs if (item := sigma_at(doc, temperature_K)) is not None]
+    found = [item for item in known if is_mixture(item, members)]
+    if not found:
         return None
     if len(members) == TERNARY:
         # several structures at one composition would hide each other; the table has them all
