@@ -154,23 +154,25 @@ def per_launch(folder: Path, size: int, launches: int, *, own_updates: bool) -> 
     return queue, jobs, cost
 
 
-def fan_in(folder: Path, labels: int) -> tuple[Cost, Cost]:
-    """Cost of the last of many labels, which makes their join ready, and of the join."""
+def fan_in(folder: Path, labels: int) -> tuple[Cost, Cost, Cost]:
+    """Cost of the last of many labels, which makes their join ready, of the join, and of the data set made from it."""
+    import launchpad_jobs
+
     queue = Launchpad(folder, "fan_in", own_updates=True)
     queue.submit(1, labels)
     queue.launch()
     pad, outputs = queue.pad, queue.store.docs_store._collection  # noqa: SLF001 (maggma gives no other way)
     ready = list(pad.fireworks.find({"state": "READY"}, {"fw_id": 1, "spec._tasks.job.uuid": 1}))[1:]
-    made: dict[str, Any] = outputs.find_one({"output.@class": "LabelDoc"})
-    for job in ready:
-        output = {**made["output"], "key": uuid.uuid4().hex}
-        copy = {**made, "uuid": job["spec"]["_tasks"][0]["job"]["uuid"], "output": output}
-        outputs.insert_one({name: value for name, value in copy.items() if name != "_id"})
+    made: dict[str, Any] = outputs.find_one({"output.@class": "LabelDoc"}, {"_id": 0})
+    for number, job in enumerate(ready, start=2):
+        output = {**made["output"], "key": uuid.uuid4().hex, **launchpad_jobs.values(number)}
+        outputs.insert_one({**made, "uuid": job["spec"]["_tasks"][0]["job"]["uuid"], "output": output})
     ids = [job["fw_id"] for job in ready]
     pad.fireworks.update_many({"fw_id": {"$in": ids}}, {"$set": {"state": "COMPLETED"}})
     pad.workflows.update_one({}, {"$set": {f"fw_states.{number}": "COMPLETED" for number in ids}})
     last = queue.cost(queue.launch)
-    return last, queue.cost(queue.launch)
+    join = queue.cost(queue.launch)
+    return last, join, queue.cost(queue.launch)
 
 
 def show(name: str, cost: Cost, *more: str) -> None:
@@ -198,9 +200,10 @@ def main() -> None:
         growth = costs[-1] / costs[0]
         sys.stdout.write(f"growth {growth:.2f} (goal {GOAL_GROWTH}); {costs[-1]:.0f} ms (goal {GOAL_MS:.0f})\n")
         if options.labels:
-            last, join = fan_in(Path(name), options.labels)
+            last, join, dataset = fan_in(Path(name), options.labels)
             show(f"last of {options.labels} labels", last)
             show("their join", join, f"goal {GOAL_FAN_IN_S:.0f} s")
+            show("their data set", dataset)
 
 
 def sizes_table(folder: Path, sizes: list[int], launches: int, *, own_updates: bool) -> list[float]:

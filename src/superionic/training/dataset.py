@@ -6,6 +6,7 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
@@ -51,7 +52,7 @@ class LabelledFrame:
     forces_eV_per_A: NDArray[np.float64]
     stress_eV_per_A3: NDArray[np.float64] | None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of the structure: species, cell and wrapped positions to 1e-4 A, in any order of the atoms."""
         scaled = np.mod(np.round(self.atoms.get_scaled_positions(), 8), 1.0)
