@@ -57,7 +57,12 @@ def content_key(content: Any) -> str:  # noqa: ANN401 (anything that canonical()
     TypeError
         If something has no canonical form.
     """
-    text = json.dumps(canonical(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return key_of_canonical(canonical(content))
+
+
+def key_of_canonical(content: Any) -> str:  # noqa: ANN401 (plain data)
+    """As :func:`content_key`, for plain data that :func:`canonical` would return as it is, e.g. rounded numbers."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pymatgen.core import Structure
 
 from superionic.builders.stored import light_document
-from superionic.documents import CompositionInfo
+from superionic.documents import BaseDoc, CompositionInfo
 from superionic.errors import DatabaseError, InputError
 from superionic.labelling.packed import Label, geometry_of, pack
 from superionic.labelling.schemas import (
@@ -113,16 +113,24 @@ def test_what_the_database_keeps_of_a_label_gives_the_arrays_of_its_structure(do
         assert label.atoms.positions == pytest.approx(document.structure.cart_coords, abs=1e-12)
 
 
+class SetOfDocuments(BaseDoc):
+    """A LabelSetDoc of earlier versions."""
+
+    labels: list[LabelDoc]
+    label_keys: list[str]
+    requested: int
+    level_of_theory: str
+
+
 def test_sets_that_hold_whole_documents_can_be_read_and_are_packed(documents):
     """So they were stored at first, and so they still lie in databases."""
     new = stored(LabelSetDoc(**common_fields(documents), requested=5, key="set"))
-    old = {
-        **{name: new[name] for name in ("@module", "@class", "key", "label_keys", "requested", "level_of_theory")},
-        "labels": [stored(document) for document in documents],
-    }
+    kept = {name: new[name] for name in ("key", "label_keys", "requested", "level_of_theory")}
+    old = stored(SetOfDocuments(**kept, labels=documents)) | {name: new[name] for name in ("@module", "@class")}
     for output in (old, {**old, "settings_hash": "hash"}):
         found = MontyDecoder().process_decoded(output)
         assert found == MontyDecoder().process_decoded(new)
+        assert found == light_document(LabelSetDoc, output), "structures may be decoded before or not"
         assert (found.settings_hash, found.label_settings) == ("hash", {"ENCUT": 520})
         assert found.potcar_titles == {"Cl": ["Cl"], "Li": ["Li_sv"]}
     light = light_document(LabelSetDoc, {**old, "labels": {"blob_uuid": "u", "store": "data"}})

@@ -167,7 +167,7 @@ class LabelSetDoc(BaseDoc):
         """A list of LabelDocs is packed: this is how sets were stored at first."""
         if not isinstance(data, Mapping) or not isinstance(data.get("labels"), list):
             return data
-        labels = [StoredLabel.read(item) if isinstance(item, Mapping) else item for item in data["labels"]]
+        labels = [item if isinstance(item, LabelDoc) else _read(item) for item in data["labels"]]
         found = common_fields([label for label in labels if label.accepted])
         if not found["label_keys"]:
             return {**data, "labels": found["labels"]}
@@ -195,6 +195,11 @@ class LabelSetDoc(BaseDoc):
             compositions=self.labels.compositions,
             level_of_theory=self.level_of_theory,
         )
+
+
+def _read(item: Mapping[str, Any]) -> LabelDoc:
+    """A label inside of a stored document, where pydantic's models have lost their names and structures have not."""
+    return StoredLabel.read(item) if isinstance(item["structure"], Mapping) else LabelDoc.model_validate(item)
 
 
 def common_fields(labels: Sequence[LabelDoc]) -> dict[str, Any]:

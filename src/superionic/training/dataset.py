@@ -14,7 +14,7 @@ from ase.io import read, write
 from numpy.typing import NDArray
 
 from superionic.errors import InputError, InsufficientDataError
-from superionic.provenance import content_key
+from superionic.provenance import content_key, key_of_canonical
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 SPLITS = (TRAIN, VALID, TEST)
@@ -58,7 +58,8 @@ class LabelledFrame:
         scaled = np.mod(np.round(self.atoms.get_scaled_positions(), 8), 1.0)
         positions = np.round(scaled @ np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0
         sites = sorted(zip(self.atoms.numbers.tolist(), positions.tolist(), strict=True))
-        return content_key([sites, np.round(np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0])
+        cell_A = np.round(np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0
+        return key_of_canonical([sites, cell_A.tolist()])
 
 
 @dataclass(frozen=True)
