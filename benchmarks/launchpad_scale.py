@@ -6,7 +6,8 @@ One campaign of each size is put on an empty launchpad as one workflow, in the s
 join per composition, data set, training, MD, analyses, hull (launchpad_jobs.py). The teacher returns at once. Of the
 labels, which are nearly all jobs, `--launches` are run with superionic's worker after one that pays for the imports;
 the others stay READY. A fan-out is the update that replaces a job by the labels of a composition. The fan-in is one
-composition of `--labels` labels, whose documents are copies of one that was made; its last label and its join are run.
+composition of `--labels` labels, whose documents are put into the store without running them; its last label, its join
+and the data set made from it are run.
 `--fireworks` does all this with FireWorks' own updates of the workflow. Processor time of worker and server is what
 counts; wall time depends on what else runs. Goals: below 150 ms of the worker's processor time per launch at 10,000
 jobs, growth below 1.5 times from 100 jobs, a fan-in of 2,500 labels within 10 s. (`-P` keeps this folder out of the
