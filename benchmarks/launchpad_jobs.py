@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from jobflow import Flow
+from monty.json import jsanitize
 from pymatgen.core import Lattice, Structure
 
 from superionic.database.jobs import stage_job
@@ -74,6 +75,19 @@ def sampling(key: str, seed: int) -> SamplingDoc:
         strains=[np.zeros((3, 3)).tolist()] * FRAMES_PER_RUN,
         rejected_strains=0,
     )
+
+
+def values(number: int) -> dict[str, Any]:
+    """What tells one stored label from the others: its structure, forces, stress, and the run that it comes from."""
+    structure, random = crystal(number), np.random.default_rng(number)
+    return {
+        "structure": jsanitize(structure, strict=True),
+        "energy_eV": float(random.normal()),
+        "forces_eV_per_A": random.normal(size=(len(structure), 3)).tolist(),
+        "stress_eV_per_A3": random.normal(size=(3, 3)).tolist(),
+        "parent_id": f"run {number // FRAMES_PER_RUN}:0",
+        "frame_index": number % FRAMES_PER_RUN,
+    }
 
 
 def labels(number: int, places: list[tuple[str, int]], spec_key: str) -> tuple[list[Any], Any]:

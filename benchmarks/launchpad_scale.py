@@ -6,7 +6,8 @@ One campaign of each size is put on an empty launchpad as one workflow, in the s
 join per composition, data set, training, MD, analyses, hull (launchpad_jobs.py). The teacher returns at once. Of the
 labels, which are nearly all jobs, `--launches` are run with superionic's worker after one that pays for the imports;
 the others stay READY. A fan-out is the update that replaces a job by the labels of a composition. The fan-in is one
-composition of `--labels` labels, whose documents are copies of one that was made; its last label and its join are run.
+composition of `--labels` labels, whose documents are put into the store without running them; its last label, its join
+and the data set made from it are run.
 `--fireworks` does all this with FireWorks' own updates of the workflow. Processor time of worker and server is what
 counts; wall time depends on what else runs. Goals: below 150 ms of the worker's processor time per launch at 10,000
 jobs, growth below 1.5 times from 100 jobs, a fan-in of 2,500 labels within 10 s. (`-P` keeps this folder out of the
@@ -154,23 +155,25 @@ def per_launch(folder: Path, size: int, launches: int, *, own_updates: bool) -> 
     return queue, jobs, cost
 
 
-def fan_in(folder: Path, labels: int) -> tuple[Cost, Cost]:
-    """Cost of the last of many labels, which makes their join ready, and of the join."""
+def fan_in(folder: Path, labels: int) -> tuple[Cost, Cost, Cost]:
+    """Cost of the last of many labels, which makes their join ready, of the join, and of the data set made from it."""
+    import launchpad_jobs
+
     queue = Launchpad(folder, "fan_in", own_updates=True)
     queue.submit(1, labels)
     queue.launch()
     pad, outputs = queue.pad, queue.store.docs_store._collection  # noqa: SLF001 (maggma gives no other way)
     ready = list(pad.fireworks.find({"state": "READY"}, {"fw_id": 1, "spec._tasks.job.uuid": 1}))[1:]
-    made: dict[str, Any] = outputs.find_one({"output.@class": "LabelDoc"})
-    for job in ready:
-        output = {**made["output"], "key": uuid.uuid4().hex}
-        copy = {**made, "uuid": job["spec"]["_tasks"][0]["job"]["uuid"], "output": output}
-        outputs.insert_one({name: value for name, value in copy.items() if name != "_id"})
+    made: dict[str, Any] = outputs.find_one({"output.@class": "LabelDoc"}, {"_id": 0})
+    for number, job in enumerate(ready, start=2):
+        output = {**made["output"], "key": uuid.uuid4().hex, **launchpad_jobs.values(number)}
+        outputs.insert_one({**made, "uuid": job["spec"]["_tasks"][0]["job"]["uuid"], "output": output})
     ids = [job["fw_id"] for job in ready]
     pad.fireworks.update_many({"fw_id": {"$in": ids}}, {"$set": {"state": "COMPLETED"}})
     pad.workflows.update_one({}, {"$set": {f"fw_states.{number}": "COMPLETED" for number in ids}})
     last = queue.cost(queue.launch)
-    return last, queue.cost(queue.launch)
+    join = queue.cost(queue.launch)
+    return last, join, queue.cost(queue.launch)
 
 
 def show(name: str, cost: Cost, *more: str) -> None:
@@ -198,9 +201,10 @@ def main() -> None:
         growth = costs[-1] / costs[0]
         sys.stdout.write(f"growth {growth:.2f} (goal {GOAL_GROWTH}); {costs[-1]:.0f} ms (goal {GOAL_MS:.0f})\n")
         if options.labels:
-            last, join = fan_in(Path(name), options.labels)
+            last, join, dataset = fan_in(Path(name), options.labels)
             show(f"last of {options.labels} labels", last)
             show("their join", join, f"goal {GOAL_FAN_IN_S:.0f} s")
+            show("their data set", dataset)
 
 
 def sizes_table(folder: Path, sizes: list[int], launches: int, *, own_updates: bool) -> list[float]:

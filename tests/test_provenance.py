@@ -4,6 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from superionic.provenance import content_key, derived_seed, software_versions, stopwatch
 from superionic.stages import SamplingSettings
@@ -22,6 +25,12 @@ def test_equal_content_has_equal_keys():
 @pytest.mark.parametrize("other", [{"a": 2}, {"b": 1}, {"a": "1"}, {"a": [1]}, {"a": None}])
 def test_different_content_has_different_keys(other):
     assert content_key({"a": 1}) != content_key(other)
+
+
+@given(arrays(np.float64, array_shapes(min_dims=0), elements=st.floats(allow_nan=False, allow_infinity=False)))
+@settings(deadline=None)
+def test_an_array_has_the_key_of_its_numbers(values):
+    assert content_key(values) == content_key(values.tolist())
 
 
 def test_content_without_canonical_form_is_refused():

@@ -57,7 +57,12 @@ def content_key(content: Any) -> str:  # noqa: ANN401 (anything that canonical()
     TypeError
         If something has no canonical form.
     """
-    text = json.dumps(canonical(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return key_of_canonical(canonical(content))
+
+
+def key_of_canonical(content: Any) -> str:  # noqa: ANN401 (plain data)
+    """As :func:`content_key`, for plain data that :func:`canonical` would return as it is, e.g. rounded numbers."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
@@ -68,7 +73,7 @@ def canonical(content: Any) -> Any:  # noqa: ANN401, PLR0911 (one return per kin
     if isinstance(content, Enum):
         return canonical(content.value)
     if isinstance(content, float):
-        return float(f"{content:.{SIGNIFICANT_DIGITS}g}") + 0.0
+        return _rounded(content)
     if isinstance(content, Fraction):
         return f"{content.numerator}/{content.denominator}"
     if isinstance(content, Mapping):
@@ -76,13 +81,21 @@ def canonical(content: Any) -> Any:  # noqa: ANN401, PLR0911 (one return per kin
     if hasattr(content, "model_dump"):
         return canonical(content.model_dump(mode="json"))
     if hasattr(content, "tolist"):
-        return canonical(content.tolist())
+        plain = content.tolist()
+        return _rounded(plain) if getattr(content.dtype, "kind", "") == "f" else canonical(plain)
     if hasattr(content, "as_dict"):
         return canonical(content.as_dict())
     if isinstance(content, Sequence | set | frozenset):
         items = [canonical(item) for item in content]
         return sorted(items, key=str) if isinstance(content, set | frozenset) else items
     raise TypeError(f"{type(content).__name__} has no canonical form for a content key; convert it to plain data first")
+
+
+def _rounded(values: Any) -> Any:  # noqa: ANN401 (a number, or lists as deep as the array)
+    """As :func:`canonical` of the numbers of an array, without asking each of them what it is."""
+    if isinstance(values, list):
+        return [_rounded(value) for value in values]
+    return float(f"{values:.{SIGNIFICANT_DIGITS}g}") + 0.0
 
 
 def derived_seed(seed: int, *labels: object) -> int:

@@ -113,16 +113,17 @@ def test_chain(store, orderings):
         assert run.potential.dtype == "float32"
 
     assert labels.requested == 6
-    assert len(labels.labels) == 5
+    assert len(labels.unpack()) == 5
     assert [item.item for item in labels.refused] == ["run 0 frame 0"]
     assert labels.level_of_theory == "teacher: CHGNet r2SCAN"
     keys = {run.parent_id: run.key for run in sampling.runs}
-    for label in labels.labels:
-        assert label.accepted
-        assert label.parents == [keys[label.parent_id]]
+    for label in labels.unpack():
+        document = store.query_one({"output.key": label.key})["output"]
+        assert document["accepted"]
+        assert document["parents"] == [keys[label.parent_id]]
         assert label.composition == COMPOSITION
-        assert label.resources.wall_time_s > 0
-        assert np.shape(label.forces_eV_per_A) == (20, 3)
+        assert document["resources"]["wall_time_s"] > 0
+        assert label.forces_eV_per_A.shape == (20, 3)
     stored = store.query_one({"output.@class": "SamplingDoc"})
     assert "blob_uuid" in str(stored["output"]["frames"]), "frames live in the additional store"
 

@@ -103,14 +103,14 @@ def test_a_failed_and_a_refused_label_are_tolerated_and_listed(store, rock_salt)
     job = run_set(store, [0.0, 0.5, 0.01, 0.02, 0.3], rock_salt, min_success_fraction=0.6)
     result = job.output.resolve(store)
     assert isinstance(result, LabelSetDoc)
-    assert (result.requested, len(result.labels), result.level_of_theory) == (5, 3, "arithmetic")
-    assert result.label_keys == [label.key for label in result.labels] == result.parents
+    assert (result.requested, len(result.unpack()), result.level_of_theory) == (5, 3, "arithmetic")
+    assert result.label_keys == [label.key for label in result.unpack()] == result.parents
     assert {item.cause for item in result.refused} == {
         "force_too_large",
         "the job failed; its traceback is in the launchpad or log",
     }
     assert "run 0 frame 1" in {item.item for item in result.refused}
-    assert [(label.parent_id, label.frame_index) for label in result.labels] == [
+    assert [(label.parent_id, label.frame_index) for label in result.unpack()] == [
         ("screening:run-a", 0),
         ("screening:run-a", 2),
         ("screening:run-b", 0),
@@ -161,7 +161,8 @@ def test_task_documents_live_in_the_additional_store_alone(store, rock_salt):
     assert "blob_uuid" in stored["output"]["calculation"]["task_document"]
     (label,) = outputs(store, LabelDoc)
     assert label.calculation.task_document == {"calcs_reversed": [1, 2, 3]}
-    assert job.output.resolve(store).labels[0].calculation.task_document is None
+    (joined,) = job.output.resolve(store).unpack()
+    assert joined.key == label.key
 
 
 def test_labels_of_two_methods_are_not_collected(store, rock_salt, good_label):
@@ -209,8 +210,8 @@ def test_relaxed_structures(store, rock_salt):
     job = LabelSetMaker(label_maker=ArithmeticMaker()).make_relaxed(document)
     run_locally(job, store=store, log=False)
     result = job.output.resolve(store)
-    assert [label.parent_id for label in result.labels] == ["states:0", "states:1", "states:2"]
-    assert result.labels[2].parents == ["states"]
+    assert [label.parent_id for label in result.unpack()] == ["states:0", "states:1", "states:2"]
+    assert {tuple(label.parents) for label in outputs(store, LabelDoc)} == {("states",)}
 
 
 def test_a_label_without_a_campaign(store, rock_salt):

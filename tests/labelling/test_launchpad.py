@@ -123,7 +123,7 @@ def test_failures_in_every_stage_are_survived(queue, rock_salt, monkeypatch):
     assert pad.fireworks.count_documents({"spec.stage": "test"}) == len(states) == 12
     labels = label.output.resolve(store)
     assert len(sample.output.resolve(store).runs) == 2
-    assert (labels.requested, len(labels.labels)) == (4, 3)
+    assert (labels.requested, len(labels.unpack())) == (4, 3)
     assert [item.item for item in labels.refused] == ["run 0 frame 1"]
     arguments = [str(fw["spec"]["_tasks"]) for fw in pad.fireworks.find({"name": {"$regex": "run"}})]
     assert max(map(len, arguments)) < 6000, "structures do not travel through the launchpad"

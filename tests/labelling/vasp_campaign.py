@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+from pathlib import Path
 
 import numpy as np
 from jobflow import Flow, job
@@ -107,7 +108,7 @@ def stand_in_environment(folder):
         "ATOMATE2_VASP_GAMMA_CMD": f"'{command}'",
         "PMG_VASP_PSP_DIR": str(folder / "potcars"),
         "SUPERIONIC_REHEARSAL": "1",
-        "PYTHONPATH": os.path.dirname(__file__),  # noqa: PTH120 (text for the environment)
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))),
         "OMP_NUM_THREADS": "1",
     }
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from superionic.errors import InputError, InsufficientDataError
+from superionic.provenance import content_key
 from superionic.training.dataset import (
     SPLITS,
     build_dataset,
@@ -42,6 +43,13 @@ def test_split_is_a_partition_that_keeps_compositions_in_training(counts, valid,
     if held_out <= spare:
         assert kept == set(parents.values())
     assert split == split_parents(dict(reversed(parents.items())), valid_fraction=valid, test_fraction=test, seed=seed)
+
+
+def test_a_fingerprint_is_the_content_key_of_the_rounded_sites(frames):
+    for frame in frames:
+        rounded = np.round(frame.atoms.get_scaled_positions() @ frame.atoms.cell.array, 4).tolist()
+        sites = sorted(zip(frame.atoms.numbers.tolist(), rounded, strict=True))
+        assert frame.fingerprint == content_key([sites, np.round(frame.atoms.cell.array, 4)])
 
 
 def test_split_of_the_demo_has_one_parent_of_two_compositions_held_out():

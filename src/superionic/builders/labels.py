@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from pymatgen.core import Composition
@@ -12,7 +11,7 @@ from pymatgen.core import Composition
 from superionic.builders.common import common_fields
 from superionic.builders.rows import LabelRow
 from superionic.builders.stored import RawDoc, StoredResult, group_results, light_document
-from superionic.labelling.schemas import LabelDoc
+from superionic.labelling.schemas import StoredLabel
 
 UNREAD = tuple(f"output.structure.sites.{name}" for name in ("abc", "xyz", "label", "properties", "species.occu"))
 """Parts of a stored label that no row needs."""
@@ -41,14 +40,8 @@ def build_labels(docs: Iterable[RawDoc]) -> list[LabelRow]:
     return [_row(result) for result in group_results(docs)]
 
 
-class _LightLabel(LabelDoc):
-    """A label whose structure stays as stored: to make a pymatgen structure takes longer than everything else."""
-
-    structure: dict[str, Any]  # type: ignore[assignment]
-
-
 def _row(result: StoredResult) -> LabelRow:
-    doc = light_document(_LightLabel, result.output)
+    doc = light_document(StoredLabel, result.output)
     sites: list[RawDoc] = doc.structure["sites"]
     common = common_fields(result, doc)
     if common["formula"] is None:

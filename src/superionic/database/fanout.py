@@ -7,7 +7,7 @@ new flow. A content key has neither problem.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from jobflow import CURRENT_JOB, Flow, Job, OutputReference, Response
@@ -68,7 +68,15 @@ def fetch_and_keep(document: DocT | str, schema: type[DocT]) -> DocT:
     return found  # type: ignore[no-any-return]
 
 
-def fetch_outputs(items: Sequence[DocT | OutputReference | None], schema: type[DocT]) -> list[DocT | None]:
+def _decoded(output: Mapping[str, Any]) -> Any:  # noqa: ANN401 (a document)
+    return MontyDecoder().process_decoded(output)
+
+
+def fetch_outputs(
+    items: Sequence[DocT | OutputReference | None],
+    schema: type[DocT],
+    read: Callable[[Mapping[str, Any]], DocT] = _decoded,
+) -> list[DocT | None]:
     """Newest output of each job, by one query; jobflow would ask three times for each.
 
     For a job with ``resolve=False`` in :func:`superionic.database.jobs.stage_job`. Fields in additional stores are
@@ -80,6 +88,8 @@ def fetch_outputs(items: Sequence[DocT | OutputReference | None], schema: type[D
         References to whole outputs; anything else is returned as it is.
     schema : type
         Class of the documents.
+    read : callable
+        Makes a document of a stored output; by default the output is decoded, with all structures in it.
 
     Returns
     -------
@@ -93,11 +103,14 @@ def fetch_outputs(items: Sequence[DocT | OutputReference | None], schema: type[D
         for row in store.docs_store.query({"uuid": {"$in": wanted}}, properties=["uuid", "index", "output"]):
             if row["index"] > newest.get(row["uuid"], (0, None))[0]:
                 newest[row["uuid"]] = row["index"], row["output"]
-    decode = MontyDecoder().process_decoded
-    found = [
-        decode(newest.get(item.uuid, (0, None))[1]) if isinstance(item, OutputReference) else item for item in items
-    ]
-    return [item if isinstance(item, schema) else None for item in found]
+    outputs = {uuid: output for uuid, (_, output) in newest.items() if _is_of(schema, output)}
+    found = [outputs.get(item.uuid) if isinstance(item, OutputReference) else item for item in items]
+    documents = [read(item) if isinstance(item, Mapping) else item for item in found]
+    return [item if isinstance(item, schema) else None for item in documents]
+
+
+def _is_of(schema: type[BaseDoc], output: Any) -> bool:  # noqa: ANN401 (whatever a job returned)
+    return isinstance(output, Mapping) and output.get("@class") == schema.__name__
 
 
 def fetch_kin(document: DocT | str, base: type[DocT]) -> DocT:

@@ -14,11 +14,11 @@ from superionic.database.fanout import fetch_outputs, replace_by
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import BaseDoc, CompositionInfo
-from superionic.errors import InputError, InsufficientDataError
+from superionic.errors import InsufficientDataError
 from superionic.labelling import scan, teacher
 from superionic.labelling.cp2k_jobs import Cp2kStaticMaker
 from superionic.labelling.results import SinglePoint
-from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel
+from superionic.labelling.schemas import LabelDoc, LabelSetDoc, RefusedLabel, StoredLabel, common_fields
 from superionic.labelling.static_jobs import StaticMaker
 from superionic.labelling.vasp import scan_single_point
 from superionic.labelling.vasp_configuration import require_command
@@ -194,21 +194,13 @@ class LabelSetMaker(Maker):
         InputError
             If the accepted labels are of several methods.
         """
-        found = fetch_outputs(labels, LabelDoc)
-        accepted = [_light(label) for label in found if label is not None and label.accepted]
+        found = fetch_outputs(labels, LabelDoc, StoredLabel.read)
+        accepted = [label for label in found if label is not None and label.accepted]
         refused = _ledger(found, items)
         self._require_enough(len(accepted), refused, composition)
-        level = common("level of theory", [label.level_of_theory for label in accepted])
         return produce(
             LabelSetDoc,
-            lambda: LabelSetDoc(
-                labels=accepted,
-                label_keys=[label.key for label in accepted],
-                requested=len(labels),
-                level_of_theory=level,
-                settings_hash=common("hash of the settings", [label.settings_hash for label in accepted]),
-                refused=refused,
-            ),
+            lambda: LabelSetDoc(**common_fields(accepted), requested=len(labels), refused=refused),
             parents=accepted,
             settings=[level_of_theory, [{"item": label.item, "cause": label.cause} for label in refused]],
             spec_key=spec_key,
@@ -247,30 +239,6 @@ class LabelSetMaker(Maker):
             f"{self.settings.min_success_fraction:g} ({causes or 'nothing to label'}{example}). Mend the cause and run "
             "again, or lower min_success_fraction"
         )
-
-
-def common(what: str, values: Sequence[str]) -> str:
-    """The value that all labels share.
-
-    Raises
-    ------
-    InputError
-        If there are several: such labels must not be mixed.
-    """
-    found = sorted(set(values))
-    if len(found) > 1:
-        raise InputError(
-            f"the labels of one composition have more than one {what} ({'; '.join(found)}); energies of different "
-            "methods must not be mixed: label all structures with one program and one set of inputs"
-        )
-    return found[0]
-
-
-def _light(label: LabelDoc) -> LabelDoc:
-    """The label without its task document, which stays with the label's own job."""
-    if label.calculation is None or label.calculation.task_document is None:
-        return label
-    return label.model_copy(update={"calculation": label.calculation.model_copy(update={"task_document": None})})
 
 
 def _ledger(labels: Sequence[LabelDoc | None], items: Sequence[str]) -> list[RefusedLabel]:

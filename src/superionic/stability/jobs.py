@@ -14,7 +14,8 @@ from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import CompositionInfo
 from superionic.errors import InsufficientDataError
-from superionic.labelling.schemas import LabelDoc, LabelSetDoc
+from superionic.labelling.packed import Label
+from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.jobs import relax_all
 from superionic.potentials.registry import load_calculator
 from superionic.potentials.schemas import ScreeningDoc
@@ -200,7 +201,7 @@ def _reference(
     rows: list[tuple[GroundStateDoc, int]], label_sets: Sequence[LabelSetDoc | None], members: list[str]
 ) -> tuple[dict[int, tuple[float, float, bool]], str | None]:
     """Formation energy, hull distance and stability from labels, by row; and their level of theory."""
-    labels = {label.parent_id: label for found in label_sets if found is not None for label in found.labels}
+    labels = {label.parent_id: label for found in label_sets if found is not None for label in found.unpack()}
     labelled = [
         (position, label)
         for position, (state, index) in enumerate(rows)
@@ -222,9 +223,8 @@ def relaxed_id(state: GroundStateDoc, index: int) -> str:
     return f"{state.key}:{index}"
 
 
-def _label_entry(label: LabelDoc) -> Entry:
-    energy = label.energy_eV if label.energy_eV is not None else float("nan")
-    return label.structure.composition.element_composition, energy, len(label.structure)
+def _label_entry(label: Label) -> Entry:
+    return label.structure.composition, label.energy_eV, len(label.numbers)
 
 
 def _reduced(formula: str) -> str:

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from ase import Atoms
 from ase.data import chemical_symbols
 
 from superionic.documents import Blob
 from superionic.errors import InputError
-from superionic.labelling.schemas import LabelDoc, LabelSetDoc
+from superionic.labelling.packed import Label
+from superionic.labelling.schemas import LabelSetDoc
 from superionic.potentials.schemas import PotentialRef
 from superionic.stages import TrainingMode
 from superionic.training.dataset import SPLITS, Dataset, LabelledFrame, frames_to_extxyz
@@ -42,30 +42,26 @@ CURVE_SETTINGS = {"learning_curve", "curve_modes", "curve_seeds", "property_curv
 
 
 def labelled_frames(labels: LabelSetDoc) -> list[LabelledFrame]:
-    """Accepted labels of a set as frames.
+    """Labels of a set as frames.
 
     Raises
     ------
-    InputError
-        If a label counted as accepted is incomplete.
+    DatabaseError
+        If the labels were not loaded from their additional store.
     """
-    return [_labelled_frame(label, labels) for label in labels.labels if label.accepted]
+    return [_labelled_frame(label, labels) for label in labels.unpack()]
 
 
-def _labelled_frame(label: LabelDoc, labels: LabelSetDoc) -> LabelledFrame:
-    if label.energy_eV is None or label.forces_eV_per_A is None or label.stress_eV_per_A3 is None:
-        raise InputError(f"label {label.key} is accepted but incomplete; label the structure again")
-    structure, composition = label.structure, label.composition or labels.composition
+def _labelled_frame(label: Label, labels: LabelSetDoc) -> LabelledFrame:
+    composition = label.composition or labels.composition
     return LabelledFrame(
         key=label.key,
         parent_id=label.parent_id,
-        composition=composition.label if composition else str(structure.composition.reduced_formula),
-        atoms=Atoms(
-            numbers=structure.atomic_numbers, positions=structure.cart_coords, cell=structure.lattice.matrix, pbc=True
-        ),
+        composition=composition.label if composition else str(label.structure.composition.reduced_formula),
+        atoms=label.atoms,
         energy_eV=label.energy_eV,
-        forces_eV_per_A=np.asarray(label.forces_eV_per_A, dtype=float),
-        stress_eV_per_A3=np.asarray(label.stress_eV_per_A3, dtype=float),
+        forces_eV_per_A=label.forces_eV_per_A,
+        stress_eV_per_A3=label.stress_eV_per_A3,
     )
 
 
@@ -78,7 +74,6 @@ def one_level_of_theory(label_sets: Sequence[LabelSetDoc]) -> str:
         If there are several.
     """
     levels = {labels.level_of_theory for labels in label_sets}
-    levels |= {label.level_of_theory for labels in label_sets for label in labels.labels if label.accepted}
     if len(levels) > 1:
         raise InputError(
             f"the labels are of several levels of theory ({'; '.join(sorted(levels))}); energies of different methods "
@@ -90,22 +85,26 @@ def one_level_of_theory(label_sets: Sequence[LabelSetDoc]) -> str:
 
 def _one_set_of_inputs(label_sets: Sequence[LabelSetDoc]) -> None:
     """Refuse labels of one method whose inputs or pseudopotentials differ."""
-    accepted = [label for labels in label_sets for label in labels.labels if label.accepted]
-    if len({label.settings_hash for label in accepted}) > 1:
+    if len({labels.settings_hash for labels in label_sets}) > 1:
         raise InputError(
             "the labels were made with several sets of inputs (settings_hash differs): their energies are not on one "
             "scale: label all compositions with the same labelling.vasp settings"
         )
-    titles: dict[str, set[str]] = defaultdict(set)
-    for label in accepted:
-        for element, title in (label.calculation.potcar_titles if label.calculation else {}).items():
-            titles[element].add(title)
-    mixed = [f"{element}: {', '.join(sorted(found))}" for element, found in titles.items() if len(found) > 1]
+    mixed = [f"{element}: {', '.join(found)}" for element, found in _potcars(label_sets).items() if len(found) > 1]
     if mixed:
         raise InputError(
             f"the labels were made with several POTCARs of one element ({'; '.join(mixed)}): their energies are not on "
             "one scale. Use one PMG_VASP_PSP_DIR for all workers and label again"
         )
+
+
+def _potcars(label_sets: Sequence[LabelSetDoc]) -> dict[str, list[str]]:
+    """Titles of the pseudopotentials of each element."""
+    titles: dict[str, set[str]] = defaultdict(set)
+    for labels in label_sets:
+        for element, found in labels.potcar_titles.items():
+            titles[element].update(found)
+    return {element: sorted(found) for element, found in titles.items()}
 
 
 def refused_by_cause(label_sets: Sequence[LabelSetDoc]) -> dict[str, int]:
@@ -116,13 +115,11 @@ def refused_by_cause(label_sets: Sequence[LabelSetDoc]) -> dict[str, int]:
 
 def dataset_document(dataset: Dataset, label_sets: Sequence[LabelSetDoc], missing: int) -> DatasetDoc:
     """Document of a data set; ``missing`` is the number of compositions without labels."""
-    accepted = [label for labels in label_sets for label in labels.labels if label.accepted]
-    calculations = [label.calculation for label in accepted if label.calculation is not None]
     return DatasetDoc(
         level_of_theory=one_level_of_theory(label_sets),
-        settings_hash=next((label.settings_hash for label in accepted), ""),
-        label_settings=dict(calculations[0].settings) if calculations else {},
-        potcar_titles={element: title for found in calculations for element, title in found.potcar_titles.items()},
+        settings_hash=next((labels.settings_hash for labels in label_sets), ""),
+        label_settings=next((labels.label_settings for labels in label_sets if labels.label_settings), {}),
+        potcar_titles={element: found[0] for element, found in _potcars(label_sets).items()},
         content_hash=dataset.content_hash,
         counts={name: len(dataset.part(name)) for name in SPLITS},
         counts_by_composition=dataset.counts_by_composition(),

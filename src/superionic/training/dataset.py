@@ -6,6 +6,7 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
@@ -13,7 +14,7 @@ from ase.io import read, write
 from numpy.typing import NDArray
 
 from superionic.errors import InputError, InsufficientDataError
-from superionic.provenance import content_key
+from superionic.provenance import content_key, key_of_canonical
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 SPLITS = (TRAIN, VALID, TEST)
@@ -51,13 +52,14 @@ class LabelledFrame:
     forces_eV_per_A: NDArray[np.float64]
     stress_eV_per_A3: NDArray[np.float64] | None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of the structure: species, cell and wrapped positions to 1e-4 A, in any order of the atoms."""
         scaled = np.mod(np.round(self.atoms.get_scaled_positions(), 8), 1.0)
         positions = np.round(scaled @ np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0
         sites = sorted(zip(self.atoms.numbers.tolist(), positions.tolist(), strict=True))
-        return content_key([sites, np.round(np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0])
+        cell_A = np.round(np.asarray(self.atoms.cell), FINGERPRINT_DECIMALS) + 0.0
+        return key_of_canonical([sites, cell_A.tolist()])
 
 
 @dataclass(frozen=True)
