@@ -197,6 +197,7 @@ class ElectrolyteSpec(SpecModel):
             del content["montecarlo"]
         if not self.active.rounds:
             del content["active"]
+        content["stability"] = self.stability.key_content
         return content_key(content)
 
     @property

@@ -1,6 +1,7 @@
 """Predictions against training structures: the fan-out over models, and what is collected."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,8 +90,12 @@ def screenings(spec):
     ]
 
 
-def ground_state(_maker, model, screening):
-    formula = screening.composition.formula
+def choice(_maker, _model, screening, _orderings):
+    return SimpleNamespace(changed=False, formula=screening.composition.formula)
+
+
+def ground_state(_maker, model, chosen):
+    formula = chosen.formula
     structure = Structure(12 * np.eye(3), *_atoms(formula))
     item = RelaxedStructure(
         source_index=0,
@@ -171,6 +176,7 @@ def diffusion(_maker, run):
 
 def test_every_model_of_the_first_seed_predicts_and_a_melting_crystal_shows(spec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(GroundStateMaker, "_choose", choice)
     monkeypatch.setattr(GroundStateMaker, "_relax", ground_state)
     monkeypatch.setattr(ProductionMDMaker, "_run", trajectory)
     monkeypatch.setattr(DiffusionMaker, "_analyse", diffusion)

@@ -6,7 +6,7 @@ from superionic.documents import CompositionInfo
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure
 from superionic.stability import phase_diagram_entries
 from superionic.stability.details import with_details
-from superionic.stability.jobs import _diagram
+from superionic.stability.diagram import phase_diagram
 from superionic.stability.schemas import GroundStateDoc
 from superionic.training.schemas import ErrorRow, ModelDoc, Split
 
@@ -51,7 +51,7 @@ def model(*errors):
 
 def test_phase_diagrams_carry_the_spread_of_the_models_test_error(states):
     row = ErrorRow.model_construct(model="tuned", split=Split.TEST, group="all", energy_rmse_meV_per_atom=4.0)
-    doc = _diagram(model(row), states, [], [state.composition for state in (states[0], states[1])])
+    doc = phase_diagram(model(row), states, [], [state.composition for state in (states[0], states[1])])
     assert [entry.probability_stable for entry in doc.entries[:2]] == [1.0, 1.0]
     lowest, higher = doc.entries[2:]
     assert lowest.formation_energy_std_eV_per_atom == pytest.approx(0.004 * 1.5**0.5, rel=0.1)
@@ -61,12 +61,12 @@ def test_phase_diagrams_carry_the_spread_of_the_models_test_error(states):
 
 
 def test_without_a_test_error_there_is_no_spread(states):
-    doc = _diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
+    doc = phase_diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
     assert [entry.probability_stable for entry in doc.entries] == [None] * 4
 
 
 def test_ground_states_are_described_and_misfits_warned_of(states):
-    doc = _diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
+    doc = phase_diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
     charged = {"Na": Species("Na", 1), "K": Species("K", -1)}
     host = Structure(
         Lattice.cubic(6.0), [dict.fromkeys(charged.values(), 0.5)] * 2, [[0] * 3, [0.5] * 3], labels=["1a", "1b"]
@@ -80,7 +80,7 @@ def test_ground_states_are_described_and_misfits_warned_of(states):
 
 
 def test_phase_diagrams_become_entries_of_pymatgen(states):
-    doc = _diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
+    doc = phase_diagram(model(), states, [], [state.composition for state in (states[0], states[1])])
     entries = phase_diagram_entries(doc)
     assert [entry.composition.formula for entry in entries] == ["Na1", "K1", "K1 Na1", "K1 Na1"]
     assert ElementalPhaseDiagram(entries).get_e_above_hull(entries[3]) == pytest.approx(0.002)

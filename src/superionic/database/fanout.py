@@ -134,6 +134,22 @@ def key_if_stored(document: BaseDoc) -> BaseDoc | str:
     return document.key if document.key and is_finished(type(document), document.key) else document
 
 
+def fetch_fields(schema_name: str, key: str, fields: Sequence[str]) -> dict[str, Any] | None:
+    """Some fields of a finished document as plain data, its arrays in additional stores not read.
+
+    Returns
+    -------
+    dict or None
+        None without such a document, or outside of a job.
+    """
+    store = store_of_job()
+    if store is None:
+        return None
+    place = {"output.key": key, "output.@class": schema_name}
+    found = store.docs_store.query_one(place, [f"output.{name}" for name in fields], sort={"completed_at": -1})
+    return found["output"] if found else None
+
+
 def fetch_named(schema_name: str, key: str) -> Any:  # noqa: ANN401 (a document of a class that is not imported here)
     """As :func:`fetch`, for documents of classes that the caller must not import.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from superionic.documents import SCHEMA_VERSION, BaseDoc, CompositionInfo, Resources
-from superionic.provenance import content_key, software_versions, stopwatch
+from superionic.provenance import Stopwatch, content_key, software_versions, stopwatch
 
 DocT = TypeVar("DocT", bound=BaseDoc)
 logger = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ def produce(
     composition: CompositionInfo | None = None,
     device: str = "cpu",
     reusable: Callable[[DocT], bool] = lambda _: True,
+    before: Stopwatch | None = None,
 ) -> DocT:
     """Return the finished document with the key of these inputs, computing it only if there is none.
 
@@ -49,6 +50,8 @@ def produce(
         Torch device that the work runs on.
     reusable : callable
         Whether a finished document may stand for a new computation; one of a failure may not.
+    before : Stopwatch, optional
+        Work that was needed to know the settings; its cost is added to that of `compute`.
 
     Returns
     -------
@@ -62,10 +65,11 @@ def produce(
         return found.model_copy(update={"spec_key": spec_key})
     with stopwatch() as watch:
         document = compute()
+    earlier = before or Stopwatch(watch.started_at)
     cost = document.resources or Resources(
-        wall_time_s=watch.wall_time_s,
-        cpu_time_s=watch.cpu_time_s,
-        started_at=watch.started_at,
+        wall_time_s=earlier.wall_time_s + watch.wall_time_s,
+        cpu_time_s=earlier.cpu_time_s + watch.cpu_time_s,
+        started_at=earlier.started_at,
         device=device,
         hostname=platform.node(),
     )

@@ -91,19 +91,32 @@ def relax_all(
     structures: Sequence[Structure],
     calculator: Any,  # noqa: ANN401 (any ASE calculator)
     settings: RelaxSettings,
+    indices: Sequence[int] | None = None,
 ) -> tuple[list[RelaxedStructure], list[Failure]]:
     """Relax several structures at once; one that fails is listed and left out.
+
+    Parameters
+    ----------
+    structures : sequence of Structure
+        Start structures.
+    calculator : ase.calculators.calculator.Calculator
+        The potential.
+    settings : RelaxSettings
+        How they are relaxed.
+    indices : sequence of int, optional
+        Position of each in the document that it comes from; by default that in `structures`.
 
     Returns
     -------
     relaxed : list of RelaxedStructure
-        Lowest energy per atom first; `source_index` is the position in `structures`.
+        Lowest energy per atom first; `source_index` is one of `indices`.
     failures : list of Failure
         What could not be relaxed, and why.
     """
     relaxed: list[RelaxedStructure] = []
     failures: list[Failure] = []
-    for index, outcome in enumerate(relax_many(structures, calculator, settings)):
+    places = range(len(structures)) if indices is None else indices
+    for index, outcome in zip(places, relax_many(structures, calculator, settings), strict=True):
         if isinstance(outcome, Exception):
             failures.append(failure(index, outcome))
         else:

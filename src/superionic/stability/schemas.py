@@ -6,12 +6,47 @@ from superionic.documents import BaseDoc, CompositionInfo, Document
 from superionic.potentials.schemas import Failure, PotentialRef, RelaxedSetDoc
 
 
+class EvaluatedOrdering(Document):
+    """An ordering that the tuned model has evaluated without relaxation."""
+
+    index: int = Field(description="position in the document that it came from")
+    static_energy_eV_per_atom: float | None = Field(description="its energy, eV/atom; None where the model failed")
+    n_atoms: int = Field(description="atoms in the cell")
+    multiplicity: int | None = Field(description="equivalent raw orderings of its supercell; None if unknown")
+    supercell: list[list[int]] | None = Field(description="supercell matrix of the host cell; None if unknown")
+
+
+class StaticRankingRecord(Document):
+    """How the orderings to be relaxed were chosen."""
+
+    candidates: str = Field(description="screened or enumerated")
+    n_evaluated: int = Field(description="orderings that the tuned model evaluated without relaxation")
+    n_failed: int = Field(description="those of them that it gave no energy")
+    changed: bool = Field(description="whether other orderings were relaxed than the foundation's lowest")
+    rank_correlation_relaxed: float | None = Field(
+        description="Spearman's rank correlation of the tuned model's energies before and after relaxation"
+    )
+    rank_correlation_foundation: float | None = Field(
+        description="the same of the foundation's relaxed and the tuned model's unrelaxed energies; None if enumerated"
+    )
+
+
 class GroundStateDoc(RelaxedSetDoc):
-    """Orderings of one composition relaxed with the tuned model."""
+    """Orderings of one composition ranked and relaxed with the tuned model."""
 
     model_key: str = Field(description="key of the ModelDoc")
     energies_eV_per_atom: list[float] = Field(description="energy per atom of each, eV")
-    n_candidates: int = Field(description="orderings that entered")
+    multiplicities: list[int] = Field(
+        default=[], description="degeneracy of each: equivalent raw orderings of its supercell; empty if unknown"
+    )
+    n_candidates: int = Field(description="orderings whose relaxation was tried")
+    ranking: StaticRankingRecord | None = Field(
+        None,
+        description="how these were chosen; None in documents of before there was a ranking",
+    )
+    evaluated: list[EvaluatedOrdering] = Field(
+        default=[], description="all orderings that the tuned model has evaluated (store: data)"
+    )
     failures: list[Failure] = Field(default=[], description="orderings that could not be relaxed")
 
 

@@ -35,11 +35,11 @@ from superionic.stages.production import (
     GroupEngine,
     MonteCarloEnergy,
     MonteCarloSettings,
-    StabilitySettings,
     TransportSettings,
     check_orderings,
 )
 from superionic.stages.queue import QueueSettings, QueueTable, StageName
+from superionic.stages.stability import Candidates, StabilitySettings
 from superionic.stages.training import (
     E0Source,
     LearningRateSchedule,
@@ -54,6 +54,7 @@ from superionic.stages.training import (
 __all__ = [
     "SMALLEST_CUTOFF_RY",
     "ActiveSettings",
+    "Candidates",
     "CellFreedom",
     "CellStart",
     "Cp2kBasis",

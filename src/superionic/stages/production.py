@@ -1,4 +1,4 @@
-"""Settings of what the tuned model is used for: ground states, transport, Monte Carlo of orderings."""
+"""Settings of what the tuned model is used for: transport, Monte Carlo of orderings."""
 
 from enum import StrEnum
 from typing import Self
@@ -7,18 +7,11 @@ from pydantic import Field, model_validator
 
 from superionic.stages.base import RelaxSettings, StageSettings, Thermostat
 from superionic.stages.dataset import OrderingSettings, ScreeningSettings
+from superionic.stages.stability import StabilitySettings
 from superionic.units import FS_PER_PS
 
 LEAST_FRAMES, LEAST_NPT_STEPS = 10, 200
 INTEGER_TOLERANCE = 1e-6
-
-
-class StabilitySettings(StageSettings):
-    """Ground states and hull with the tuned model."""
-
-    max_structures: int = Field(20, ge=1, description="screened orderings re-relaxed per composition (our choice)")
-    relax: RelaxSettings = Field(default_factory=RelaxSettings)
-    compare_with_labels: bool = Field(True, description="label the relaxed ground states for comparison")
 
 
 class FrameworkFailure(StrEnum):
