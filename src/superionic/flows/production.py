@@ -56,9 +56,11 @@ class ProductionFlowMaker(Maker):
         labels = self._reference_labels(spec, states)
         ends = [grid_cell(spec, spec.point(axes)).info for axes in spec.end_members]
         hosts = [part.cell.structure for part in compositions]
-        diagram = PhaseDiagramMaker(mobile=spec.mobile).make(
-            model, [job.output for job in states.values()], [job.output for job in labels], ends, hosts
-        )
+        diagram = PhaseDiagramMaker(
+            mobile=spec.mobile,
+            temperatures_K=spec.stability.temperatures_K,
+            merge_equal_orbits=spec.orderings.merge_equal_orbits,
+        ).make(model, [job.output for job in states.values()], [job.output for job in labels], ends, hosts)
         mark(diagram, Stage.STABILITY, Category.CPU, spec.key)
         transport = [
             self.conductivity(spec, model, part.cell, states[part.cell.info.label])

@@ -11,6 +11,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from superionic.errors import OrderingError
+from superionic.ordering.arrangements import count_raw
 from superionic.ordering.cell import DisorderedCell, ReferenceCell
 from superionic.ordering.counting import count_distinct
 from superionic.ordering.decorate import DecorationRule
@@ -67,6 +68,17 @@ def count_orderings(
     """
     cell = _cell(structure, supercell, merge_equal_orbits, symprec_A)
     return count_distinct(cell.permutations, cell.blocks)
+
+
+def count_raw_orderings(
+    structure: Structure, supercell: Supercell = (1, 1, 1), merge_equal_orbits: bool = True, *, symprec_A: float = 0.01
+) -> int:
+    """Count the orderings of one supercell, equivalent ones separately: what their multiplicities add up to.
+
+    Parameters and errors are those of :func:`count_orderings`.
+    """
+    reference = ReferenceCell.of(structure, merge_equal_orbits=merge_equal_orbits, symprec_A=symprec_A)
+    return count_raw(DisorderedCell.of(reference, supercell, symmetry=False).blocks)
 
 
 def count_charge_patterns(

@@ -125,6 +125,7 @@ def _row(
         e_above_hull_eV_per_atom=float(tuned.e_above_hull_eV_per_atom[position]),
         stable=bool(tuned.stable[position]),
         lowest=index == 0,
+        degeneracy=state.multiplicities[index] if state.multiplicities else None,
         reference_formation_energy_eV_per_atom=formation,
         reference_e_above_hull_eV_per_atom=above,
         reference_stable=stable,

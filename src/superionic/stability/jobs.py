@@ -21,6 +21,7 @@ from superionic.provenance import stopwatch
 from superionic.stability.candidates import Choice, choose
 from superionic.stability.details import with_details
 from superionic.stability.diagram import phase_diagram
+from superionic.stability.free_energies import with_free_energies
 from superionic.stability.polymorphs import with_polymorphs
 from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc
 from superionic.stages import StabilitySettings
@@ -136,10 +137,16 @@ class PhaseDiagramMaker(Maker):
         Name of the job.
     mobile : str
         Mobile species; motifs are counted around the other cations.
+    temperatures_K : list of float
+        Temperatures of the free energies of mixing; needs the hosts.
+    merge_equal_orbits : bool
+        Whether orbits of equal occupancies share a pool of ions, as in the enumeration.
     """
 
     name: str = "phase diagram"
     mobile: str = ""
+    temperatures_K: list[float] = field(default_factory=list)
+    merge_equal_orbits: bool = True
 
     @stage_job(on_missing_none=True, output_schema=PhaseDiagramDoc)
     def make(
@@ -175,13 +182,18 @@ class PhaseDiagramMaker(Maker):
         found = [state for state in ground_states if state is not None]
         pairs = zip(ground_states, hosts or [], strict=bool(hosts))
         host_of = {state.key: host for state, host in pairs if state is not None}
-        parents = [tuned, *found, *(labels for labels in label_sets if labels is not None)]
+
+        def compute() -> PhaseDiagramDoc:
+            doc = with_polymorphs(phase_diagram(tuned, ground_states, label_sets, end_members))
+            doc = with_details(doc, found, host_of, self.mobile)
+            return with_free_energies(doc, found, host_of, self.temperatures_K, self.merge_equal_orbits)
+
+        with_hosts = [self.mobile, hosts] if hosts else []
+        at_temperatures = [self.temperatures_K, self.merge_equal_orbits] if self.temperatures_K else []
         return produce(
             PhaseDiagramDoc,
-            lambda: with_details(
-                with_polymorphs(phase_diagram(tuned, ground_states, label_sets, end_members)), found, host_of, self.mobile
-            ),
-            parents=parents,
-            settings=[*(member.label for member in end_members), *([self.mobile, hosts] if hosts else [])],
+            compute,
+            parents=[tuned, *found, *(labels for labels in label_sets if labels is not None)],
+            settings=[*(member.label for member in end_members), *with_hosts, *at_temperatures],
             spec_key=found[0].spec_key if found else "",
         )

@@ -72,6 +72,27 @@ class GroundStateDetails(Document):
     max_displacement_A: float = Field(description="largest distance of an atom from its site of the host, A")
 
 
+class FreeEnergyAt(Document):
+    """Configurational free energy of one composition at one temperature, and its place against the hull there."""
+
+    temperature_K: float = Field(description="temperature, K")
+    n_host_cells: int = Field(description="host cells of the supercell whose orderings are summed")
+    free_energy_eV_per_atom: float = Field(description="free energy of the listed orderings, eV/atom")
+    free_energy_bounds_eV_per_atom: tuple[float, float] | None = Field(
+        description="bounds that hold whatever the energies of orderings that are not relaxed or not listed, eV/atom"
+    )
+    entropy_eV_per_K_per_atom: float = Field(description="configurational entropy, eV/K/atom")
+    ideal_entropy_eV_per_K_per_atom: float | None = Field(
+        description="entropy if all orderings of the supercell had one energy, eV/K/atom"
+    )
+    listed_fraction: float | None = Field(description="share of the raw orderings whose energy is known")
+    formation_free_energy_eV_per_atom: float = Field(description="against the end members at this temperature, eV/atom")
+    formation_free_energy_bounds_eV_per_atom: tuple[float, float] | None = Field(description="its bounds, eV/atom")
+    e_above_hull_eV_per_atom: float = Field(description="height above the hull of the free energies, eV/atom")
+    e_above_hull_bounds_eV_per_atom: tuple[float, float] | None = Field(description="its bounds, eV/atom")
+    stable: bool = Field(description="on the hull of the free energies")
+
+
 class PhaseEntry(Document):
     """One ordering in the phase diagram."""
 
@@ -84,6 +105,7 @@ class PhaseEntry(Document):
     e_above_hull_eV_per_atom: float = Field(description="energy above the hull of the tuned model, eV/atom")
     stable: bool = Field(description="on the hull of the tuned model")
     lowest: bool = Field(description="lowest ordering of its composition in its structure: the host or a polymorph")
+    degeneracy: int | None = Field(None, description="equivalent raw orderings of its supercell, where known")
     formation_energy_std_eV_per_atom: float | None = Field(
         None, description="standard deviation of the formation energy by the model's test error, eV/atom"
     )
@@ -97,6 +119,9 @@ class PhaseEntry(Document):
         None, description="probability of being on the hull by the model's test error"
     )
     ground_state: GroundStateDetails | None = Field(None, description="what the lowest ordering looks like")
+    free_energies: list[FreeEnergyAt] = Field(
+        default=[], description="lowest ordering only: free energy of its composition at each temperature"
+    )
     reference_formation_energy_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_e_above_hull_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_stable: bool | None = Field(None, description="on the hull of the labels")
