@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_valid
 
 from superionic.errors import SpecError
 from superionic.expressions import Constraint, LinearExpression, as_fraction
+from superionic.phase_files import fill_phases
 from superionic.provenance import content_key
 from superionic.spec_io import apply_profile, explain_validation_error, fill_cifs, model_in, read_yaml
 from superionic.spec_parts import POLYMORPH_NAME, Axis, CompositionPoint, Grid, Host, Number, Polymorph, SpecModel
@@ -100,6 +101,7 @@ class ElectrolyteSpec(SpecModel):
         blocks = _stage_blocks(cls) | {"polymorphs"}
         data, lines = apply_profile(*read_yaml(file), profile, str(file), blocks)
         fill_cifs(file, data)
+        fill_phases(file, data)
         return cls.from_data(data, source=str(file), lines=lines)
 
     @classmethod

@@ -6,7 +6,7 @@ from pymatgen.core import Composition
 from pymatgen.entries.computed_entries import ComputedEntry
 
 from superionic.errors import InputError
-from superionic.stability.competing import against_competing_phases, read_competing_phases
+from superionic.stability import against_competing_phases, read_competing_phases
 
 
 def competing(formula, energy_per_atom):

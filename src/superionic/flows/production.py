@@ -7,6 +7,7 @@ from typing import Any
 
 from jobflow import Flow, Maker
 
+from superionic.flows.competing import competing_jobs
 from superionic.flows.dataset import CompositionJobs, label_category
 from superionic.flows.stages import Category, Stage, mark
 from superionic.labelling.jobs import LabelSetMaker
@@ -56,6 +57,7 @@ class ProductionFlowMaker(Maker):
         labels = self._reference_labels(spec, states)
         ends = [grid_cell(spec, spec.point(axes)).info for axes in spec.end_members]
         hosts = [part.cell.structure for part in compositions]
+        competing = competing_jobs(spec, model, self.device)
         diagram = PhaseDiagramMaker(
             mobile=spec.mobile,
             temperatures_K=spec.stability.temperatures_K,
@@ -67,7 +69,7 @@ class ProductionFlowMaker(Maker):
             for part in compositions
             if runs_transport(spec, part.cell)
         ]
-        jobs = [*states.values(), *labels, diagram, *transport]
+        jobs = [*states.values(), *labels, *competing, diagram, *transport]
         return Flow(jobs, output=diagram.output, name=f"{self.name}: {spec.name}")
 
     def _ground_state(self, spec: ElectrolyteSpec, model: Any, part: CompositionJobs) -> Any:  # noqa: ANN401

@@ -241,6 +241,11 @@ class LabelSetMaker(Maker):
         )
 
 
+def label_level_of_theory(settings: LabellingSettings) -> str:
+    """Level of theory that labels with these settings have."""
+    return ENGINES[settings.engine]("", settings, "cpu").level_of_theory
+
+
 def _ledger(labels: Sequence[LabelDoc | None], items: Sequence[str]) -> list[RefusedLabel]:
     refused = []
     for label, item in zip(labels, items, strict=True):

@@ -31,6 +31,7 @@ KIND_WORDS = {
     "ActiveRoundDoc": "rounds of labels",
     "ActiveLearningDoc": "rounds of labels together",
     "GroundStateDoc": "ground states",
+    "CompetingPhasesDoc": "competing phases",
     "MDGroupDoc": "MD groups",
     "TrajectoryDoc": "trajectories",
     "DiffusionDoc": "diffusivities",

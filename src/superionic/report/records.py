@@ -27,6 +27,7 @@ STAGE_OF_KIND = {
     "ActiveRoundDoc": "training",
     "ActiveLearningDoc": "training",
     "GroundStateDoc": "stability",
+    "CompetingPhasesDoc": "stability",
     "PhaseDiagramDoc": "stability",
     "MonteCarloSnapshotDoc": "transport",
     "MDGroupDoc": "transport",

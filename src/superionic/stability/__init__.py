@@ -1,10 +1,10 @@
 """Stability: formation energies, hulls and ground states."""
 
+from superionic.phase_files import read_competing_phases
 from superionic.stability.competing import (
     Competition,
     against_competing_phases,
     phase_diagram_entries,
-    read_competing_phases,
 )
 from superionic.stability.ensembles import ordering_ensemble
 from superionic.stability.formation import atom_fractions, formation_energies, reference_energies

@@ -19,11 +19,13 @@ from superionic.potentials.registry import load_calculator
 from superionic.potentials.schemas import ScreeningDoc
 from superionic.provenance import stopwatch
 from superionic.stability.candidates import Choice, choose
+from superionic.stability.competition import trained_environments, with_competition
+from superionic.stability.coverage import TrainedEnvironments
 from superionic.stability.details import with_details
 from superionic.stability.diagram import phase_diagram
 from superionic.stability.free_energies import with_free_energies
 from superionic.stability.polymorphs import with_polymorphs
-from superionic.stability.schemas import GroundStateDoc, PhaseDiagramDoc
+from superionic.stability.schemas import CompetingPhasesDoc, GroundStateDoc, PhaseDiagramDoc
 from superionic.stages import StabilitySettings
 from superionic.training.schemas import ModelDoc
 
@@ -141,12 +143,15 @@ class PhaseDiagramMaker(Maker):
         Temperatures of the free energies of mixing; needs the hosts.
     merge_equal_orbits : bool
         Whether orbits of equal occupancies share a pool of ions, as in the enumeration.
+    against_competing : bool
+        Whether competing phases were asked for, so that their absence is worth a warning.
     """
 
     name: str = "phase diagram"
     mobile: str = ""
     temperatures_K: list[float] = field(default_factory=list)
     merge_equal_orbits: bool = True
+    against_competing: bool = False
 
     @stage_job(on_missing_none=True, output_schema=PhaseDiagramDoc)
     def make(
@@ -156,6 +161,7 @@ class PhaseDiagramMaker(Maker):
         label_sets: list[LabelSetDoc | None],
         end_members: list[CompositionInfo],
         hosts: list[Structure] | None = None,
+        competing: CompetingPhasesDoc | None = None,
     ) -> PhaseDiagramDoc:
         """Build the diagram.
 
@@ -172,6 +178,8 @@ class PhaseDiagramMaker(Maker):
         hosts : list of Structure, optional
             Disordered, charge-decorated host of each ground state, in their order; with them the document says what
             the ground states look like.
+        competing : CompetingPhasesDoc, optional
+            Phases outside of the campaign; needs the hosts.
 
         Raises
         ------
@@ -186,14 +194,25 @@ class PhaseDiagramMaker(Maker):
         def compute() -> PhaseDiagramDoc:
             doc = with_polymorphs(phase_diagram(tuned, ground_states, label_sets, end_members))
             doc = with_details(doc, found, host_of, self.mobile)
-            return with_free_energies(doc, found, host_of, self.temperatures_K, self.merge_equal_orbits)
+            doc = with_free_energies(doc, found, host_of, self.temperatures_K, self.merge_equal_orbits)
+            if competing is not None:
+                return with_competition(doc, competing, self._trained(tuned, found, hosts))
+            lost = ["the competing phases have no energies: see the failures of the stability stage"]
+            return doc.model_copy(update={"warnings": doc.warnings + lost}) if self.against_competing else doc
 
         with_hosts = [self.mobile, hosts] if hosts else []
         at_temperatures = [self.temperatures_K, self.merge_equal_orbits] if self.temperatures_K else []
         return produce(
             PhaseDiagramDoc,
             compute,
-            parents=[tuned, *found, *(labels for labels in label_sets if labels is not None)],
+            parents=[tuned, *found, *(doc for doc in (*label_sets, competing) if doc is not None)],
             settings=[*(member.label for member in end_members), *with_hosts, *at_temperatures],
             spec_key=found[0].spec_key if found else "",
         )
+
+    def _trained(
+        self, model: ModelDoc, ground_states: list[GroundStateDoc], hosts: list[Structure] | None
+    ) -> TrainedEnvironments:
+        sites = [site for host in hosts or [] for site in host]
+        charges = {species.symbol: float(species.oxi_state or 0) for site in sites for species in site.species}
+        return trained_environments(model.elements, ground_states, charges)

@@ -1,6 +1,7 @@
 """Documents of the stability stage."""
 
 from pydantic import Field
+from pymatgen.core import Structure
 
 from superionic.documents import BaseDoc, CompositionInfo, Document
 from superionic.potentials.schemas import Failure, PotentialRef, RelaxedSetDoc
@@ -93,6 +94,50 @@ class FreeEnergyAt(Document):
     stable: bool = Field(description="on the hull of the free energies")
 
 
+class CompetingPhase(Document):
+    """A phase outside of the campaign."""
+
+    name: str = Field(description="formula with the file or database entry that it comes from")
+    formula: str = Field(description="reduced formula")
+    source: str = Field(description="where it comes from")
+    energy_eV_per_atom: float = Field(description="energy by the tuned model, or as stated, eV/atom")
+    relaxed: bool = Field(description="relaxed with the tuned model; otherwise the energy is the stated one")
+    converged: bool | None = Field(description="whether the relaxation met the force criterion")
+    motifs: list[str] = Field(default=[], description="polyhedra around its cations by formula")
+    outside: list[str] = Field(
+        default=[], description="elements and polyhedra that the model's training crystals do not have"
+    )
+
+
+class CompetingPhasesDoc(BaseDoc):
+    """Phases outside of the campaign with the energies of the tuned model."""
+
+    model_key: str = Field(description="key of the ModelDoc")
+    potential: PotentialRef = Field(description="the tuned model")
+    phases: list[CompetingPhase] = Field(description="the phases")
+    structures: list[Structure | None] = Field(description="their structures; None where there is none (store: data)")
+    failures: list[Failure] = Field(default=[], description="phases that could not be relaxed")
+
+
+class CompetitionResult(Document):
+    """A composition against all phases: those of the campaign and the competing ones."""
+
+    e_above_hull_eV_per_atom: float = Field(description="energy above the hull of all phases, eV/atom")
+    e_above_hull_std_eV_per_atom: float | None = Field(
+        description="its standard deviation by the model's test error, for untrained phases too, eV/atom"
+    )
+    decomposition_energy_eV_per_atom: float | None = Field(
+        description="energy less that of the best mixture of other compositions, eV/atom; negative: stable by so much"
+    )
+    decomposition_energy_std_eV_per_atom: float | None = Field(description="its standard deviation likewise, eV/atom")
+    probability_stable: float | None = Field(description="probability of being on the hull likewise")
+    reaction: str = Field(description="that mixture as a reaction; empty if the phases cannot make up the composition")
+    products: dict[str, float] = Field(description="share of the atoms in each product, by formula")
+    untrained_products: list[str] = Field(
+        description="products whose elements or polyhedra the model's training crystals do not have"
+    )
+
+
 class PhaseEntry(Document):
     """One ordering in the phase diagram."""
 
@@ -121,6 +166,9 @@ class PhaseEntry(Document):
     ground_state: GroundStateDetails | None = Field(None, description="what the lowest ordering looks like")
     free_energies: list[FreeEnergyAt] = Field(
         default=[], description="lowest ordering only: free energy of its composition at each temperature"
+    )
+    competition: CompetitionResult | None = Field(
+        None, description="lowest ordering only: against all phases, where competing ones were given"
     )
     reference_formation_energy_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_e_above_hull_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
@@ -154,3 +202,4 @@ class PhaseDiagramDoc(BaseDoc):
     )
     missing: list[str] = Field(default=[], description="compositions without a ground state, with the cause")
     polymorphs: list[PolymorphEnergy] = Field(default=[], description="polymorphs against the host's structure")
+    competing: list[CompetingPhase] = Field(default=[], description="phases outside of the campaign")

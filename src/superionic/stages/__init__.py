@@ -39,7 +39,7 @@ from superionic.stages.production import (
     check_orderings,
 )
 from superionic.stages.queue import QueueSettings, QueueTable, StageName
-from superionic.stages.stability import Candidates, StabilitySettings
+from superionic.stages.stability import Candidates, CompetingSettings, StabilitySettings, StatedPhase
 from superionic.stages.training import (
     E0Source,
     LearningRateSchedule,
@@ -57,6 +57,7 @@ __all__ = [
     "Candidates",
     "CellFreedom",
     "CellStart",
+    "CompetingSettings",
     "Cp2kBasis",
     "Cp2kSettings",
     "Decorations",
@@ -84,6 +85,7 @@ __all__ = [
     "StabilitySettings",
     "StageName",
     "StageSettings",
+    "StatedPhase",
     "StrainMode",
     "Thermostat",
     "TrainingMode",
