@@ -9,9 +9,35 @@ from superionic.builders import (
     flatten_phases,
 )
 from superionic.errors import DatabaseError
+from superionic.stability.schemas import CompetitionResult, FreeEnergyAt
 from superionic.training.curve_assemble import curve_fits
 from superionic.training.curve_schemas import LearningCurveDoc, LearningPoint
 from superionic.training.schemas import ElementErrorRow
+
+FREE = {
+    "temperature_K": 800.0,
+    "n_host_cells": 1,
+    "free_energy_eV_per_atom": -4.1,
+    "free_energy_bounds_eV_per_atom": (-4.11, -4.09),
+    "entropy_eV_per_K_per_atom": 1e-5,
+    "ideal_entropy_eV_per_K_per_atom": 2e-5,
+    "listed_fraction": 0.5,
+    "formation_free_energy_eV_per_atom": -0.002,
+    "formation_free_energy_bounds_eV_per_atom": (-0.004, 0.001),
+    "e_above_hull_eV_per_atom": 0.0,
+    "e_above_hull_bounds_eV_per_atom": None,
+    "stable": True,
+}
+COMPETITION = {
+    "e_above_hull_eV_per_atom": 0.01,
+    "e_above_hull_std_eV_per_atom": 0.002,
+    "decomposition_energy_eV_per_atom": 0.01,
+    "decomposition_energy_std_eV_per_atom": 0.002,
+    "probability_stable": 0.0,
+    "reaction": "Li3InCl6 -> 3 LiCl + InCl3",
+    "products": {"LiCl": 0.6, "InCl3": 0.4},
+    "untrained_products": ["InCl3"],
+}
 
 
 def test_conductivity_row_is_flat_and_keeps_units_verdict_and_sources(documents, stored):
@@ -54,6 +80,22 @@ def test_copies_of_one_key_give_one_row_that_names_all_campaigns(documents, stor
     assert rows[1].spec_key == "s2"
     assert rows[1].warnings == ["newer"]
     assert rows[1].raw_ids == [f"{again['uuid']}:1", f"{first['uuid']}:1"]
+
+
+def test_free_energies_and_competing_phases_are_in_the_rows_of_phases(documents, stored):
+    doc = documents["phase_diagram"]()
+    free = FreeEnergyAt.model_validate(FREE)
+    rival = CompetitionResult.model_validate(COMPETITION)
+    update = {"free_energies": [free], "competition": rival, "degeneracy": 12}
+    entries = [doc.entries[0].model_copy(update=update), *doc.entries[1:]]
+    (row,) = build_phase_diagrams([stored(doc.model_copy(update={"entries": entries}))])
+    first, other = row.phases
+    assert (first.degeneracy, other.degeneracy, other.free_energies) == (12, None, [])
+    (at,) = first.free_energies
+    assert (at.formation_free_energy_low_eV_per_atom, at.formation_free_energy_high_eV_per_atom) == (-0.004, 0.001)
+    assert (at.e_above_hull_low_eV_per_atom, at.listed_fraction) == (None, 0.5)
+    assert (first.e_above_all_phases_eV_per_atom, first.decomposition) == (0.01, "Li3InCl6 -> 3 LiCl + InCl3")
+    assert (first.untrained_products, other.decomposition) == (["InCl3"], None)
 
 
 def test_labels_include_refused_ones_with_their_cause(documents, stored):

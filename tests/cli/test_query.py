@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from monty.json import jsanitize
+from monty.serialization import loadfn
 from pymatgen.core import Lattice, Structure
 from pymongo.errors import ConnectionFailure
 from typer.testing import CliRunner
@@ -15,8 +16,17 @@ from typer.testing import CliRunner
 from superionic.cli import query, results
 from superionic.cli.main import app
 from superionic.database.stores import mongo_database
+from superionic.documents import CompositionInfo
 from superionic.labelling.schemas import LabelDoc
+from superionic.potentials.schemas import PotentialRef, RelaxedStructure
 from superionic.settings import SuperionicSettings
+from superionic.stability.schemas import (
+    CompetitionResult,
+    FreeEnergyAt,
+    GroundStateDoc,
+    PhaseDiagramDoc,
+    PhaseEntry,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -36,6 +46,68 @@ def _stored(key, **changes):
     output = jsanitize(LabelDoc(**fields | changes), strict=True, enum_values=True, allow_bson=True)
     completed = "2030-01-01T10:00:00"
     return {"uuid": f"job {key}", "index": 1, "name": "label", "completed_at": completed, "output": output}
+
+
+def _as_output(doc):
+    output = jsanitize(doc, strict=True, enum_values=True, allow_bson=True)
+    return {"uuid": f"job {doc.key}", "index": 1, "name": "x", "completed_at": "2030-01-01T10:00:00", "output": output}
+
+
+PLACE = CompositionInfo(axes={}, label="x=1", formula="LiCl")
+POTENTIAL = PotentialRef(name="m", sha256="0" * 64, level_of_theory="made up")
+
+
+def _ground_state(key):
+    item = {"source_index": 0, "energy_eV": -8.0, "energy_eV_per_atom": -4.0, "max_force_eV_per_A": 0.0}
+    structure = Structure(Lattice.cubic(5.0), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    relaxed = [RelaxedStructure(**item, structure=structure, n_steps=1, converged=True)]
+    about = {"potential": POTENTIAL, "model_key": "m", "energies_eV_per_atom": [-4.0], "n_candidates": 1}
+    return GroundStateDoc(key=key, composition=PLACE, relaxed=relaxed, **about)
+
+
+def _phase_diagram(*sources):
+    free = FreeEnergyAt(
+        temperature_K=300.0,
+        n_host_cells=1,
+        free_energy_eV_per_atom=-4.0,
+        free_energy_bounds_eV_per_atom=None,
+        entropy_eV_per_K_per_atom=0.0,
+        ideal_entropy_eV_per_K_per_atom=None,
+        listed_fraction=None,
+        formation_free_energy_eV_per_atom=0.001,
+        formation_free_energy_bounds_eV_per_atom=None,
+        e_above_hull_eV_per_atom=0.001,
+        e_above_hull_bounds_eV_per_atom=None,
+        stable=False,
+    )
+    rivals = CompetitionResult(
+        e_above_hull_eV_per_atom=0.0,
+        e_above_hull_std_eV_per_atom=None,
+        decomposition_energy_eV_per_atom=-0.5,
+        decomposition_energy_std_eV_per_atom=None,
+        probability_stable=None,
+        reaction="LiCl -> Li + Cl",
+        products={"Li": 0.5, "Cl": 0.5},
+        untrained_products=[],
+    )
+    entries = [
+        PhaseEntry(
+            composition=PLACE,
+            source_key=source,
+            source_index=0,
+            n_atoms=2,
+            energy_eV=-8.0,
+            formation_energy_eV_per_atom=0.0,
+            e_above_hull_eV_per_atom=0.0,
+            stable=True,
+            lowest=True,
+            degeneracy=4,
+            free_energies=[free],
+            competition=rivals,
+        )
+        for source in sources
+    ]
+    return PhaseDiagramDoc(key="p", model_key="m", potential=POTENTIAL, end_members=[PLACE], entries=entries)
 
 
 @pytest.fixture
@@ -80,6 +152,29 @@ def test_mistakes_are_named(ask):
     ):
         done = ask("query", *arguments)
         assert message in str(done.exception), arguments
+
+
+def test_hulls_show_temperatures_and_competitors_and_write_entries(ask, database, tmp_path):
+    outputs = mongo_database(database)["outputs"]
+    outputs.insert_many([_as_output(doc) for doc in (_ground_state("a"), _ground_state("b"), _phase_diagram("a", "b"))])
+    assert ask("build").exit_code == 0
+    rows = json.loads(ask("query", "hulls", "--json").stdout)
+    assert {row["source_key"]: row["e_above_hull_300K_eV_per_atom"] for row in rows} == {"a": 0.001, "b": 0.001}
+    table = ask("query", "hulls", "--csv", "--columns", "formula,degeneracy,decomposition").stdout
+    assert next(csv.DictReader(io.StringIO(table))) == {
+        "formula": "LiCl",
+        "degeneracy": "4",
+        "decomposition": "LiCl -> Li + Cl",
+    }
+    file = tmp_path / "entries.json"
+    done = ask("query", "hulls", "-w", "source_key=b", "--entries", file)
+    assert done.exit_code == 0, done.exception
+    assert "1 ground states" in done.stderr
+    (entry,) = loadfn(file)
+    assert (entry.entry_id, entry.energy, entry.data["e_above_hull_eV_per_atom"]) == ("b:0", -8.0, 0.0)
+    assert entry.structure.composition.reduced_formula == "LiCl"
+    assert "no entries" in str(ask("query", "models", "--entries", file).exception)
+    assert "no hull matches" in str(ask("query", "hulls", "-w", "source_key=c", "--entries", file).exception)
 
 
 def test_failed_rows_and_orphans_are_shown_and_dealt_with(ask, database):

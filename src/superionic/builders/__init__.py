@@ -14,6 +14,7 @@ from superionic.builders.recipes import RECIPES, Recipe, query_fields
 from superionic.builders.rows import (
     ConductivityRow,
     FitRow,
+    FreeEnergyRow,
     LabelRow,
     LearningCurveRow,
     ModelRow,
@@ -32,6 +33,7 @@ __all__ = [
     "ConductivityRow",
     "DocumentBuilder",
     "FitRow",
+    "FreeEnergyRow",
     "LabelRow",
     "LearningCurveRow",
     "ModelRow",

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from superionic.builders.common import common_fields
-from superionic.builders.rows import PhaseDiagramRow, PhaseRow
+from superionic.builders.rows import FreeEnergyRow, PhaseDiagramRow, PhaseRow
 from superionic.builders.stored import RawDoc, StoredResult, group_results, light_document
 from superionic.documents import structure_name
-from superionic.stability.schemas import PhaseDiagramDoc, PolymorphEnergy
+from superionic.stability.schemas import CompetitionResult, FreeEnergyAt, PhaseDiagramDoc, PolymorphEnergy
 
 
 def build_phase_diagrams(docs: Iterable[RawDoc]) -> list[PhaseDiagramRow]:
@@ -61,6 +61,7 @@ def _row(result: StoredResult) -> PhaseDiagramRow:
         n_compositions=len(ground_states),
         n_compositions_missing=len(doc.missing),
         n_orderings=len(doc.entries),
+        n_competing_phases=len(doc.competing),
         stable_formulas=[structure_name(phase.formula, phase.polymorph) for phase in phases if phase.stable],
         largest_e_above_hull_eV_per_atom=max(ground_states.values(), default=None),
         formation_energy_std_eV_per_atom=doc.formation_energy_std_eV_per_atom,
@@ -88,6 +89,7 @@ def _phases(doc: PhaseDiagramDoc) -> list[PhaseRow]:
             polymorph=entry.composition.polymorph,
             source_key=entry.source_key,
             n_orderings=counts[entry.composition.label],
+            degeneracy=entry.degeneracy,
             formation_energy_eV_per_atom=entry.formation_energy_eV_per_atom,
             e_above_hull_eV_per_atom=entry.e_above_hull_eV_per_atom,
             stable=entry.stable,
@@ -96,6 +98,8 @@ def _phases(doc: PhaseDiagramDoc) -> list[PhaseRow]:
             reference_formation_energy_eV_per_atom=entry.reference_formation_energy_eV_per_atom,
             reference_e_above_hull_eV_per_atom=entry.reference_e_above_hull_eV_per_atom,
             reference_stable=entry.reference_stable,
+            free_energies=[_free_energy(free) for free in entry.free_energies],
+            **_competition(entry.competition),
             **differences.get(entry.composition.label, {}),
         )
         for entry in doc.entries
@@ -108,4 +112,34 @@ def _differences(energy: PolymorphEnergy) -> dict[str, float | None]:
         "energy_difference_eV_per_atom": energy.energy_difference_eV_per_atom,
         "energy_difference_std_eV_per_atom": energy.energy_difference_std_eV_per_atom,
         "reference_energy_difference_eV_per_atom": energy.reference_energy_difference_eV_per_atom,
+    }
+
+
+def _free_energy(free: FreeEnergyAt) -> FreeEnergyRow:
+    formation = free.formation_free_energy_bounds_eV_per_atom or (None, None)
+    above = free.e_above_hull_bounds_eV_per_atom or (None, None)
+    return FreeEnergyRow(
+        temperature_K=free.temperature_K,
+        formation_free_energy_eV_per_atom=free.formation_free_energy_eV_per_atom,
+        formation_free_energy_low_eV_per_atom=formation[0],
+        formation_free_energy_high_eV_per_atom=formation[1],
+        e_above_hull_eV_per_atom=free.e_above_hull_eV_per_atom,
+        e_above_hull_low_eV_per_atom=above[0],
+        e_above_hull_high_eV_per_atom=above[1],
+        stable=free.stable,
+        listed_fraction=free.listed_fraction,
+    )
+
+
+def _competition(result: CompetitionResult | None) -> dict[str, Any]:
+    if result is None:
+        return {}
+    return {
+        "e_above_all_phases_eV_per_atom": result.e_above_hull_eV_per_atom,
+        "e_above_all_phases_std_eV_per_atom": result.e_above_hull_std_eV_per_atom,
+        "decomposition_energy_eV_per_atom": result.decomposition_energy_eV_per_atom,
+        "decomposition_energy_std_eV_per_atom": result.decomposition_energy_std_eV_per_atom,
+        "probability_stable_all_phases": result.probability_stable,
+        "decomposition": result.reaction or None,
+        "untrained_products": result.untrained_products,
     }

@@ -66,7 +66,7 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "conductivities": Recipe(ConductivityDoc, build_conductivities, ConductivityRow, indexes=("verdict", "model_key")),
     "phase_diagrams": Recipe(
-        PhaseDiagramDoc, build_phase_diagrams, PhaseDiagramRow, indexes=("phases.formula", "model_key")
+        PhaseDiagramDoc, build_phase_diagrams, PhaseDiagramRow, version=2, indexes=("phases.formula", "model_key")
     ),
     "learning_curves": Recipe(
         LearningCurveDoc, build_learning_curves, LearningCurveRow, indexes=("model_key", "modes")

@@ -74,6 +74,20 @@ class ConductivityRow(QueryRow):
     n_runs_missing: int = Field(description="runs that did not finish")
 
 
+class FreeEnergyRow(Document):
+    """Free energy of mixing of one composition at one temperature."""
+
+    temperature_K: float = Field(description="temperature, K")
+    formation_free_energy_eV_per_atom: float = Field(description="against the end members there, eV/atom")
+    formation_free_energy_low_eV_per_atom: float | None = Field(description="lower bound, eV/atom")
+    formation_free_energy_high_eV_per_atom: float | None = Field(description="upper bound, eV/atom")
+    e_above_hull_eV_per_atom: float = Field(description="height above the hull of the free energies, eV/atom")
+    e_above_hull_low_eV_per_atom: float | None = Field(description="lower bound, eV/atom")
+    e_above_hull_high_eV_per_atom: float | None = Field(description="upper bound, eV/atom")
+    stable: bool = Field(description="on the hull of the free energies")
+    listed_fraction: float | None = Field(description="share of the raw orderings whose energy is known")
+
+
 class PhaseRow(Document):
     """The lowest ordering of one composition, or of one of its polymorphs, inside a phase diagram."""
 
@@ -83,6 +97,7 @@ class PhaseRow(Document):
     polymorph: str | None = Field(None, description="name of the crystal structure if it is not the host's")
     source_key: str = Field(description="key of the GroundStateDoc")
     n_orderings: int = Field(description="orderings of this composition in the diagram")
+    degeneracy: int | None = Field(None, description="equivalent raw orderings of the supercell, where known")
     formation_energy_eV_per_atom: float = Field(description="formation energy against the end members, eV/atom")
     e_above_hull_eV_per_atom: float = Field(description="energy above the hull, eV/atom")
     stable: bool = Field(description="on the hull")
@@ -96,6 +111,20 @@ class PhaseRow(Document):
     )
     energy_difference_std_eV_per_atom: float | None = Field(None, description="its standard deviation, eV/atom")
     reference_energy_difference_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
+    free_energies: list[FreeEnergyRow] = Field(default=[], description="free energy of mixing at each temperature")
+    e_above_all_phases_eV_per_atom: float | None = Field(
+        None, description="energy above the hull of all phases, competing ones included, eV/atom"
+    )
+    e_above_all_phases_std_eV_per_atom: float | None = Field(None, description="its standard deviation, eV/atom")
+    decomposition_energy_eV_per_atom: float | None = Field(
+        None, description="energy less that of the best mixture of other compositions, eV/atom"
+    )
+    decomposition_energy_std_eV_per_atom: float | None = Field(None, description="its standard deviation, eV/atom")
+    probability_stable_all_phases: float | None = Field(None, description="probability of being on the hull of all")
+    decomposition: str | None = Field(None, description="that mixture as a reaction")
+    untrained_products: list[str] = Field(
+        default=[], description="products unlike anything that the model was trained on"
+    )
 
 
 class PhaseDiagramRow(QueryRow):
@@ -108,6 +137,7 @@ class PhaseDiagramRow(QueryRow):
     n_compositions: int = Field(description="compositions with a ground state")
     n_compositions_missing: int = Field(description="compositions without one")
     n_orderings: int = Field(description="orderings in the diagram")
+    n_competing_phases: int = Field(0, description="phases outside of the campaign that it was compared with")
     stable_formulas: list[str] = Field(description="compositions on the hull, polymorphs in brackets")
     largest_e_above_hull_eV_per_atom: float | None = Field(
         None, description="largest energy above hull among the ground states of the compositions, eV/atom"

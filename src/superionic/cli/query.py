@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from superionic.cli.console import emit_csv, emit_json, emit_table, say
+from superionic.cli.hulls import further_columns, with_temperatures, write_ground_states
 from superionic.cli.session import JsonOption, ProjectOption, open_project
 
 if TYPE_CHECKING:
@@ -90,8 +91,11 @@ COLUMNS: dict[QueryTarget, tuple[str, ...]] = {
         "formula",
         "formation_energy_eV_per_atom",
         "e_above_hull_eV_per_atom",
-        "stable",
+        "e_above_hull_std_eV_per_atom",
         "probability_stable",
+        "stable",
+        "reference_stable",
+        "degeneracy",
     ),
     QueryTarget.CONDUCTIVITIES: (
         "key",
@@ -152,6 +156,9 @@ def query(
     max_hull: Annotated[float, typer.Option(help="best: largest energy above hull, eV/atom")] = 0.05,
     columns: Annotated[str | None, typer.Option(help="fields to show in table or CSV, separated by commas")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="all fields as CSV")] = False,
+    entries: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="hulls: write the ground states as pymatgen entries (.json)")
+    ] = None,
     project: ProjectOption = Path(),
     json: JsonOption = False,
 ) -> None:
@@ -163,6 +170,7 @@ def query(
 
     Examples: superionic query best --max-hull 0.03 -w verdict=ok
     superionic query conductivities --where "activation_energy_eV<0.3" --csv
+    superionic query hulls --entries ground_states.json
     """
     from superionic.errors import InputError
 
@@ -170,9 +178,13 @@ def query(
         raise InputError(f"query {target} needs {NEEDED[target]}")
     if where and target in WITHOUT_FILTERS:
         raise InputError(f"query {target} has no filters (--where)")
+    if entries and target is not QueryTarget.HULLS:
+        raise InputError(f"query {target} has no entries; --entries is for query hulls")
     request = Request(what, where or [], sort, limit, max_hull)
     with open_project(project) as (choice, _):
         answer = _ask(choice, target, request)
+        if entries:
+            say(f"{write_ground_states(choice, answer.rows, entries)} ground states: {entries}")
     shown = tuple(name.strip() for name in columns.split(",")) if columns else answer.columns
     _show(target, answer, shown, json=json, csv=csv, everything=columns is None)
 
@@ -198,6 +210,7 @@ def _rows(choice: DatabaseChoice, target: QueryTarget, request: Request) -> Answ
 
         known = query_fields(name, unwound)
     rows = find_rows(collection(choice, name), request.where, request.limit, unwound, sort=request.sort, known=known)
+    rows = with_temperatures(rows) if target is QueryTarget.HULLS else rows
     notes = [] if rows else [f"no {target.value} match; `superionic build` brings the collections up to date"]
     return Answer(target.value, _columns(target, rows), rows, notes)
 
@@ -205,6 +218,7 @@ def _rows(choice: DatabaseChoice, target: QueryTarget, request: Request) -> Answ
 def _columns(target: QueryTarget, rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     """Columns of the table, those of polymorphs included where there are any."""
     columns = COLUMNS[target]
+    columns += further_columns(rows) if target is QueryTarget.HULLS else ()
     if not any(row.get("polymorph") for row in rows):
         return columns
     place = columns.index("formula") + 1 if "formula" in columns else 0

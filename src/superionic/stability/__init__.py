@@ -3,10 +3,13 @@
 from superionic.phase_files import read_competing_phases
 from superionic.stability.competing import (
     Competition,
+    CompetitionSpread,
     against_competing_phases,
+    competition_spread,
     phase_diagram_entries,
 )
 from superionic.stability.ensembles import ordering_ensemble
+from superionic.stability.entries import ground_state_entries, write_entries
 from superionic.stability.formation import atom_fractions, formation_energies, reference_energies
 from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 from superionic.stability.mixing import (
@@ -16,6 +19,7 @@ from superionic.stability.mixing import (
     mixing_free_energy,
     phase_diagram_at,
 )
+from superionic.stability.mixing_bounds import BoundedFreeEnergy, PartlyRelaxed, bounded_free_energy
 from superionic.stability.motifs import HostMapping, coordination_motifs, map_to_host
 from superionic.stability.uncertainty import (
     HullUncertainty,
@@ -27,20 +31,26 @@ from superionic.stability.uncertainty import (
 )
 
 __all__ = [
+    "BoundedFreeEnergy",
     "Competition",
+    "CompetitionSpread",
     "HostMapping",
     "HullUncertainty",
     "MixingFreeEnergy",
     "OrderingEnsemble",
+    "PartlyRelaxed",
     "PhaseDiagram",
     "against_competing_phases",
     "atom_fractions",
+    "bounded_free_energy",
     "build_phase_diagram",
     "committee_covariance",
+    "competition_spread",
     "composition_indices",
     "coordination_motifs",
     "error_covariance",
     "formation_energies",
+    "ground_state_entries",
     "hull_uncertainty",
     "ideal_mixing_entropy",
     "map_to_host",
@@ -51,4 +61,5 @@ __all__ = [
     "read_competing_phases",
     "reference_energies",
     "sampled_hull",
+    "write_entries",
 ]
