@@ -105,11 +105,13 @@ def _workflow(data: CampaignData) -> tuple[Chart, ...]:
 
 
 def _stability(data: CampaignData) -> Sequence[Chart | None]:
+    from superionic.report.figures_free_energy import free_energy_chart
     from superionic.report.figures_stability import formation_chart, phase_diagram_chart
 
     if data.phase_diagram is None:
         return ()
-    return phase_diagram_chart(data.phase_diagram), formation_chart(data.phase_diagram)
+    charts = (phase_diagram_chart, formation_chart, free_energy_chart)
+    return [chart(data.phase_diagram) for chart in charts]
 
 
 def _monte_carlo(data: CampaignData) -> Sequence[Chart | None]:

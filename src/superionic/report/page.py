@@ -143,6 +143,7 @@ def _stability(data: CampaignData, gallery: Gallery) -> Html:
         return unavailable("the campaign has no phase diagram; see the failures and the timeline")
     from superionic.report.tables_polymorphs import polymorph_table
     from superionic.report.tables_references import stability_references
+    from superionic.report.tables_stability import stability_tables
 
     count = len(data.phase_diagram.end_members)
     reason = f"a phase diagram is drawn for two or three end members, here are {count}; the table has the numbers"
@@ -151,6 +152,7 @@ def _stability(data: CampaignData, gallery: Gallery) -> Html:
         [
             None if gallery.starting("stability", "phase-diagram") else unavailable(reason),
             grid(gallery.of("stability")),
+            stability_tables(data),
             details("Polymorphs", polymorphs, open_=True) if polymorphs else None,
             details("Published values", published, open_=True) if published else None,
         ]
