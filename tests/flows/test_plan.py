@@ -87,3 +87,20 @@ def test_monte_carlo_costs_what_the_md_in_its_cells_costs():
     # three snapshots of 64 primitive cells of 40 atoms, 3.5 ns each; relaxations come on top
     md = 3 * 2560 * 3.5e6 * CPU_S_PER_ATOM_STEP["mace-mp-0a-medium"] / 3600
     assert md < stage.cpu_hours < 1.01 * md
+
+
+def test_the_plan_counts_ranked_orderings_and_competing_phases():
+    data = ElectrolyteSpec.from_file(WORKFLOWS / "quickstart.yaml").model_dump(mode="json")
+    structure = '{"lattice": {}, "sites": [{}, {}]}'
+    phase = {"name": "LiCl a", "formula": "LiCl", "source": "file", "structure": structure}
+    more = {"candidates": "enumerated", "competing": {"phases": [phase], "materials_project": True}}
+    stages = []
+    for changes in ({}, more):
+        spec = ElectrolyteSpec.from_data(data | {"stability": data["stability"] | changes})
+        stages.append(next(stage for stage in plan_campaign(spec).stages if stage.stage == "stability"))
+    plain, full = stages
+    assert "25 orderings ranked, 15 relaxed, 15 reference labels" in plain.work
+    assert "1 competing phases and those of the Materials Project" in full.work
+    assert full.jobs == plain.jobs + 1
+    assert full.cpu_hours > plain.cpu_hours
+    assert "Materials Project phases apart" in full.basis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,14 @@ from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cells
 from superionic.ordering.supercells import supercell_label, supercell_size
 from superionic.spec import ElectrolyteSpec
-from superionic.stages import E0Source, LabelEngine, MonteCarloSettings, TrainingMode
+from superionic.stages import (
+    Candidates,
+    E0Source,
+    LabelEngine,
+    MonteCarloSettings,
+    StabilitySettings,
+    TrainingMode,
+)
 from superionic.supercell_choice import SupercellShape
 from superionic.units import FS_PER_PS
 
@@ -122,7 +130,8 @@ def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[Com
     screened = [min(spec.screening.max_structures, item.kept) for item in compositions]
     parents = [min(spec.sampling.parents_per_composition, number) for number in screened]
     atoms = [_atoms(cell, max(cell.supercells, key=supercell_size)) for cell in cells]
-    stability, transport = _stability(spec, screened, atoms), _transport(spec, cells)
+    kept = [item.kept for item in compositions]
+    stability, transport = _stability(spec, kept, screened, atoms), _transport(spec, cells)
     return [
         StagePlan(
             Stage.ORDERING,
@@ -209,22 +218,40 @@ def _modes(spec: ElectrolyteSpec) -> list[TrainingMode]:
     return list(dict.fromkeys([spec.training.mode, *spec.training.curve_modes]))
 
 
-def _stability(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
-    relaxed = [min(spec.stability.max_structures, number) for number in screened]
-    steps = spec.stability.relax.max_steps
+def _stability(spec: ElectrolyteSpec, kept: list[int], screened: list[int], atoms: list[int]) -> StagePlan:
+    settings = spec.stability
+    ranked = kept if settings.candidates is Candidates.ENUMERATED else screened
+    relaxed = [min(settings.max_structures, number) for number in ranked]
     cells = list(zip(relaxed, atoms, strict=True))
-    cost = potential_hours(spec.foundation, sum(n * a * steps for n, a in cells))
-    compared = label_hours(spec.labelling.engine, cells) if spec.stability.compare_with_labels else 0.0
-    work = f"{sum(relaxed)} relaxations" + (f", {sum(relaxed)} reference labels" * spec.stability.compare_with_labels)
+    single_points = sum(n * a for n, a in zip(ranked, atoms, strict=True))
+    steps = sum(n * a * settings.relax.max_steps for n, a in cells) + single_points
+    rivals, rival_steps, apart = _competing(settings)
+    cost = potential_hours(spec.foundation, steps + rival_steps)
+    compared = label_hours(spec.labelling.engine, cells) if settings.compare_with_labels else 0.0
+    work = f"{sum(ranked)} orderings ranked, {sum(relaxed)} relaxed{rivals}"
+    work += f", {sum(relaxed)} reference labels" * settings.compare_with_labels
+    apart += ["labels"] * (compared is None)
     return StagePlan(
         Stage.STABILITY,
-        len(relaxed),
+        len(relaxed) + bool(rivals),
         work,
         None if cost is None else cost + (compared or 0.0),
-        "at most, labels apart" if compared is None else "at most",
+        f"at most, {' and '.join(apart)} apart" if apart else "at most",
         gpu_hours(spec.foundation, cost),
         compared or 0.0,
     )
+
+
+def _competing(settings: StabilitySettings) -> tuple[str, float, list[str]]:
+    """Words for the competing phases, evaluations per atom that those of the file take, and what is not in these."""
+    rivals = settings.competing
+    if rivals is None:
+        return "", 0.0, []
+    given = [len(json.loads(phase.structure)["sites"]) for phase in rivals.phases or [] if phase.structure]
+    words = f", {len(rivals.phases or [])} competing phases" + " and those of the Materials Project" * (
+        rivals.materials_project
+    )
+    return words, float(sum(given) * rivals.relax.max_steps), ["Materials Project phases"] * rivals.materials_project
 
 
 def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
