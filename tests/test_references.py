@@ -40,6 +40,9 @@ def test_the_full_grids_hold_the_compositions_that_have_values(name):
         {"valu": 1.0},
         {"value": 1.0, "against": "Pnma"},
         {"value": 1.0, "quantity": "polymorph_energy_meV_per_atom", "phase": "Cmcm"},
+        {"value": 1.0, "quantity": "lattice_constants_A"},
+        {"cell": [5, 5, 5, 90, 90, 90]},
+        {"cell": [5, 5, 5], "quantity": "lattice_constants_A"},
     ],
 )
 def test_incomplete_values_are_refused(wrong):

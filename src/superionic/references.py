@@ -24,6 +24,7 @@ class ReferenceQuantity(StrEnum):
     FORMATION_ENERGY = "formation_energy_meV_per_atom"
     ABOVE_HULL = "e_above_hull_meV_per_atom"
     POLYMORPH_ENERGY = "polymorph_energy_meV_per_atom"
+    LATTICE = "lattice_constants_A"
 
 
 class _Model(BaseModel):
@@ -49,14 +50,20 @@ class ReferenceValue(_Model):
     std: float | None = Field(None, gt=0, description="its uncertainty as published")
     low: float | None = Field(None, description="lower end of a range")
     high: float | None = Field(None, description="upper end of a range")
+    cell: tuple[float, float, float, float, float, float] | None = Field(
+        None, description="a, b, c in angstrom and alpha, beta, gamma in degrees, for lattice constants"
+    )
     level: str = Field(description="level of theory, or experiment")
     source: ReferenceSource
     note: str = Field("", description="anything to know about it")
 
     @model_validator(mode="after")
     def _number_or_range(self) -> Self:
-        if (self.value is None) == (self.low is None) or (self.low is None) != (self.high is None):
-            raise ValueError(f"{self.formula}: give either value, or low and high")
+        given = [self.value is not None, self.low is not None, self.cell is not None]
+        if sum(given) != 1 or (self.low is None) != (self.high is None):
+            raise ValueError(f"{self.formula}: give either value, or low and high, or cell")
+        if (self.quantity is ReferenceQuantity.LATTICE) != (self.cell is not None):
+            raise ValueError(f"{self.formula}: lattice constants, and nothing else, are a cell")
         if (self.quantity is ReferenceQuantity.CONDUCTIVITY) != (self.temperature_K is not None):
             raise ValueError(f"{self.formula}: a conductivity, and nothing else, has a temperature")
         compared = self.quantity is ReferenceQuantity.POLYMORPH_ENERGY

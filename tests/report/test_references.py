@@ -6,6 +6,7 @@ from superionic.report.figures_published import published_conductivities, publis
 from superionic.report.figures_transport import arrhenius_chart
 from superionic.report.numbers import significant, with_error
 from superionic.report.tables_references import stability_references, transport_references
+from superionic.stability.schemas import GroundStateDetails
 
 
 def _with(doc, **changes):
@@ -42,6 +43,24 @@ def test_hull_distances_are_compared_and_nothing_is_shown_for_an_unknown_system(
     doc = campaign.conductivities[0]
     other = _with(doc, composition=_with(doc.composition, formula="LiI"))
     assert transport_references(replace(campaign, conductivities=(other,))) is None
+
+
+def test_lattice_constants_of_the_host_stand_beside_published_ones(campaign):
+    doc = campaign.phase_diagram
+    cell = (7.011, 12.02, 6.9, 90.0, 110.26, 90.04)
+    details = GroundStateDetails(
+        occupancies=[], lattice_constants=cell, motifs={}, rms_displacement_A=0.1, max_displacement_A=0.2
+    )
+    entries = [_with(entry, ground_state=details if entry.lowest else None) for entry in doc.entries]
+    described = replace(campaign, phase_diagram=_with(doc, entries=entries))
+    page = stability_references(described)
+    assert "7.01, 12.02, 6.90, β 110.3°" in page
+    assert "6.92, 11.97, 6.86, β 109.8°" in page
+    assert "ICSD 29961" in page
+    assert "a, b, c" not in stability_references(campaign)
+    host = campaign.spec.host.model_copy(update={"primitive": True})
+    primitive = replace(described, spec=campaign.spec.model_copy(update={"host": host}))
+    assert "ICSD 29961" not in stability_references(primitive)
 
 
 def test_published_conductivities_are_stars_where_the_plot_reaches(campaign):

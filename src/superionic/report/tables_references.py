@@ -20,6 +20,7 @@ NAMES: dict[ReferenceQuantity, Content] = {
     ReferenceQuantity.ACTIVATION_ENERGY: Html("E<sub>a</sub> (eV)"),
     ReferenceQuantity.FORMATION_ENERGY: "formation energy (meV/atom)",
     ReferenceQuantity.ABOVE_HULL: "energy above hull (meV/atom)",
+    ReferenceQuantity.LATTICE: "a, b, c (Å), angles other than 90°",
 }
 OF_TRANSPORT = (ReferenceQuantity.CONDUCTIVITY, ReferenceQuantity.ACTIVATION_ENERGY)
 OF_STABILITY = (ReferenceQuantity.FORMATION_ENERGY, ReferenceQuantity.ABOVE_HULL)
@@ -47,6 +48,14 @@ def stability_references(data: CampaignData) -> Html | None:
         _row(entry.composition, value, _of_stability(entry, value, error))
         for entry in lowest.values()
         for value in _values(entry.composition, OF_STABILITY, data)
+    ]
+    # a primitive cell has other constants than the conventional one that is published
+    described = [] if data.spec and data.spec.host.primitive else [e for e in lowest.values() if e.ground_state]
+    rows += [
+        _row(entry.composition, value, cell_text(entry.ground_state.lattice_constants))
+        for entry in described
+        for value in _values(entry.composition, [ReferenceQuantity.LATTICE], data)
+        if entry.ground_state
     ]
     return _table(rows, data.phase_diagram.reference_level_of_theory or "")
 
@@ -80,11 +89,19 @@ def published_text(value: ReferenceValue) -> str:
     """The number, with its uncertainty or as a range where it was published so."""
     if value.low is not None and value.high is not None:
         return interval(value.low, value.high)
+    if value.cell is not None:
+        return cell_text(value.cell)
     if value.value is None:
         return NOTHING
     if value.std is not None:
         return with_error(value.value, value.std)
     return f"{value.value:g}".replace("-", "−")
+
+
+def cell_text(cell: Sequence[float]) -> str:
+    """Lattice constants, and the angles that are not right ones, e.g. ``6.92, 11.97, 6.86, β 109.8°``."""
+    angles = [f"{name} {angle:.1f}°" for name, angle in zip("αβγ", cell[3:], strict=True) if f"{angle:.1f}" != "90.0"]
+    return ", ".join([*(f"{length:.2f}" for length in cell[:3]), *angles])
 
 
 def _of_transport(doc: ConductivityDoc, value: ReferenceValue) -> Content:
