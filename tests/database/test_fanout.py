@@ -4,7 +4,7 @@ import pytest
 from jobflow import CURRENT_JOB, Flow, JobStore, OutputReference, run_locally
 from maggma.stores import MemoryStore
 
-from superionic.database.fanout import fetch_and_keep, fetch_kin, fetch_outputs, key_if_stored
+from superionic.database.fanout import fetch_and_keep, fetch_fields, fetch_kin, fetch_outputs, key_if_stored
 from superionic.database.jobs import stage_job
 from superionic.documents import BaseDoc
 from superionic.errors import DatabaseError
@@ -29,6 +29,11 @@ def keep(doc):
 @stage_job()
 def corners(shape):
     return fetch_kin(shape, ShapeDoc).corners
+
+
+@stage_job()
+def some_fields(key):
+    return fetch_fields("SquareDoc", key, ["side"])
 
 
 @stage_job()
@@ -94,3 +99,9 @@ def test_outputs_of_many_jobs_come_in_order_by_one_query():
 def test_documents_that_are_kept_are_fetched_once(run):
     run(keep(SquareDoc(key="other", corners=4, side=3.0)))
     assert run(kept(["square", "other", "square", "square", "other"])) == [[2.0, 3.0, 2.0, 2.0, 3.0], 2]
+
+
+def test_some_fields_come_without_the_rest(run):
+    assert run(some_fields("square")) == {"side": 2.0}
+    assert run(some_fields("circle")) is None
+    assert fetch_fields("SquareDoc", "square", ["side"]) is None, "outside of a job there is no store"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from jobflow import JobStore, OnMissing, run_locally
 from maggma.stores import MemoryStore
@@ -5,6 +7,7 @@ from maggma.stores import MemoryStore
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
 from superionic.documents import BaseDoc
+from superionic.provenance import stopwatch
 
 CALLS = []
 
@@ -84,6 +87,16 @@ def test_outside_of_a_job_nothing_is_looked_up():
     document = produce(NumberDoc, lambda: NumberDoc(number=1, numbers=[]), parents=[], settings={})
     assert document.key
     assert document.reused_from is None
+
+
+def test_work_before_the_key_was_known_is_part_of_the_cost():
+    with stopwatch() as watch:
+        pass
+    earlier = replace(watch, wall_time_s=100.0, cpu_time_s=50.0)
+    document = produce(BaseDoc, BaseDoc, parents=[], settings={}, before=earlier)
+    assert 100.0 <= document.resources.wall_time_s < 101.0
+    assert 50.0 <= document.resources.cpu_time_s < 51.0
+    assert document.resources.started_at == earlier.started_at
 
 
 def test_loss_tolerant_jobs_get_none_for_missing_parents():
