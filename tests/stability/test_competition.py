@@ -144,8 +144,9 @@ def test_a_campaign_relaxes_the_phases_of_its_file_with_the_tuned_model(campaign
     assert [phase.name for phase in competing_phases(spec)] == ["LiCl a"], "NaF cannot compete with Li-In-Y-Br-Cl"
     plain = ElectrolyteSpec.from_file(QUICKSTART)
     assert spec.key != plain.key
-    names = [job.name for job, _ in CampaignMaker().make(spec).iterflow()]
-    assert names.count("competing phases") == 1
+    jobs = {job.name: job for job, _ in CampaignMaker().make(spec).iterflow()}
+    assert jobs["phase diagram"].function_args[-1] == jobs["competing phases"].output
+    assert jobs["phase diagram"].maker.against_competing
     assert "competing phases" not in [job.name for job, _ in CampaignMaker().make(plain).iterflow()]
     again = ElectrolyteSpec.from_data(spec.model_dump(mode="json"))
     assert again.key == spec.key

@@ -62,7 +62,15 @@ class ProductionFlowMaker(Maker):
             mobile=spec.mobile,
             temperatures_K=spec.stability.temperatures_K,
             merge_equal_orbits=spec.orderings.merge_equal_orbits,
-        ).make(model, [job.output for job in states.values()], [job.output for job in labels], ends, hosts)
+            against_competing=spec.stability.competing is not None,
+        ).make(
+            model,
+            [job.output for job in states.values()],
+            [job.output for job in labels],
+            ends,
+            hosts,
+            competing[0].output if competing else None,
+        )
         mark(diagram, Stage.STABILITY, Category.CPU, spec.key)
         transport = [
             self.conductivity(spec, model, part.cell, states[part.cell.info.label])
