@@ -28,12 +28,13 @@ from superionic.database.stores import (
 )
 from superionic.launch.interrupts import Interrupts
 from superionic.launch.launchpad import launchpad
+from superionic.launch.pool import worker_command
 from superionic.launch.queue_entries import worker_environment
 from superionic.launch.reconcile import repair
 from superionic.launch.submit import submit_flow
 from superionic.launch.worker import run_next
 from superionic.launch.worker_pad import WorkerLaunchPad
-from superionic.launch.workers import Pace, run_workers, worker_command
+from superionic.launch.workers import Pace, run_workers
 
 RUNNER = """
 import sys
