@@ -11,7 +11,7 @@ from pathlib import Path
 
 from superionic.cli.check import Check
 from superionic.cli.console import say
-from superionic.cli.database_checks import QUEUE_CHECK, STORE_CHECK
+from superionic.cli.database_checks import ADDITIONAL_CHECK, QUEUE_CHECK, STORE_CHECK
 from superionic.database.files import wait_until
 from superionic.errors import SuperionicError
 
@@ -89,7 +89,8 @@ def _answer(one: _Asked, here: list[Check]) -> Iterator[Check]:
     for check in found:
         named = replace(check, name=f"{one.category}: {check.name}")
         other = mine.get(check.name)
-        if check.name in {QUEUE_CHECK, STORE_CHECK} and check.ok and other and other.ok and other.found != check.found:
+        shared = check.name in {QUEUE_CHECK, STORE_CHECK} or check.name.startswith(ADDITIONAL_CHECK)
+        if shared and check.ok and other and other.ok and other.found != check.found:
             remedy = f"here it is {other.found}: use the same FW_CONFIG_FILE and JOBFLOW_CONFIG_FILE (pre_rocket)"
             named = replace(named, ok=False, remedy=remedy)
         yield named

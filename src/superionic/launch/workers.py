@@ -21,6 +21,7 @@ from superionic.database.local import ensure_server, find_server
 from superionic.database.outages import persistently
 from superionic.database.stores import DatabaseChoice, environment, job_store
 from superionic.errors import DatabaseError
+from superionic.launch.interrupts import STOP_SIGNALS
 from superionic.launch.launchpad import campaign_is_finished, launchpad, newer_code
 from superionic.launch.pool import Pool, worker_command
 from superionic.launch.reconcile import RepairReport, repair
@@ -42,7 +43,7 @@ class WorkersOutcome:
     status : CampaignStatus
         The campaign at the end; ``status.finished`` tells whether anything is left to run.
     interrupted : bool
-        Whether Ctrl-C, SIGTERM or the stop event ended it; what ran is back on the queue.
+        Whether Ctrl-C, another of the stop signals or the stop event ended it; what ran is back on the queue.
     timed_out : bool
         Whether the time limit ended it.
     n_restarts : int
@@ -97,11 +98,11 @@ class _Stop:
 
     @contextmanager
     def handlers(self) -> Iterator[None]:
-        """Catch SIGINT and SIGTERM; elsewhere than in the main thread only the event counts."""
+        """Catch what asks to stop; elsewhere than in the main thread only the event counts."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self.previous = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.previous = {number: signal.signal(number, self.handle) for number in STOP_SIGNALS}
         try:
             yield
         finally:
@@ -202,8 +203,8 @@ def run_workers(
     """Run a campaign with `n` worker processes until nothing of it can run any more.
 
     First, what earlier runs left behind is repaired. A worker that dies is replaced and its job put
-    back at once. Ctrl-C and SIGTERM interrupt the running jobs and put them back; a second signal
-    does not wait for them. The workers end with this process, however it ends.
+    back at once. Ctrl-C, SIGTERM and the warnings of batch systems interrupt the running jobs and put them back; a
+    second signal does not wait for them. The workers end with this process, however it ends.
 
     Parameters
     ----------
