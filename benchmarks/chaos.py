@@ -56,7 +56,7 @@ class Setting:
     folder: Path
     uri: str
     database: str
-    size: Size
+    size: Size = field(default_factory=Size)
     disturbed: str = ""
     notes: list[str] = field(default_factory=list)
 
