@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from superionic.cli import checks as module
-from superionic.cli import database_checks
+from superionic.cli import database_checks, queue_checks
 from superionic.cli.check import Check
 from superionic.cli.checks import TESTED, run_checks
 from superionic.cli.main import app
@@ -264,6 +265,24 @@ def test_the_compute_node_is_asked_through_the_queue(own_files, database, tmp_pa
     assert rows["cpu: results"].failed
     assert "use the same FW_CONFIG_FILE" in rows["cpu: results"].remedy
     assert rows["cpu: store data"].failed, "additional stores are part of it"
+
+
+@pytest.mark.parametrize(
+    ("machine", "found", "words"),
+    [
+        ("node7, Python 3.11", "superionic.outputs on mongo.example.org:27017", ""),
+        ("login, Python 3.11", "superionic.outputs on localhost:27017", ""),
+        ("node7, Python 3.11", "superionic.outputs on localhost:27017", "another machine there"),
+        ("node7, Python 3.11", "superionic.outputs on 127.0.0.1:27017", "another machine there"),
+    ],
+)
+def test_a_server_that_each_machine_takes_for_itself_is_not_the_same(tmp_path, machine, found, words):
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps([asdict(Check("machine", True, machine)), asdict(Check("results", True, found))]))
+    here = [Check("machine", True, "login, Python 3.11"), Check("results", True, found)]
+    rows = {row.name: row for row in queue_checks._answer(queue_checks._Asked("cpu", "7", tmp_path, answer), here)}
+    assert rows["cpu: results"].ok == (not words)
+    assert words in rows["cpu: results"].remedy
 
 
 def test_a_batch_system_that_refuses_is_named(own_files, tmp_path, monkeypatch):
