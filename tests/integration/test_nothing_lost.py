@@ -27,9 +27,12 @@ def run_chaos(monkeypatch):
 
 
 @pytest.mark.integration
-def test_killed_workers_a_killed_server_and_a_full_disk_lose_nothing(run_chaos):
-    harm = ["--kills", "2", "--server-kills", "1", "--away", "2", "3", "--minutes", "1"]
+def test_killed_workers_a_killed_server_and_a_full_disk_lose_nothing(run_chaos, capsys):
+    harm = ["--kills", "2", "--server-kills", "1", "--away", "2", "3", "--minutes", "3"]
     rows = run_chaos("workers killed", "server killed", "disk full", options=harm)
+    done = capsys.readouterr().out
+    assert "kills of mongod" in done
+    assert "0 kills" not in done, "the harm was done"
     assert {"undisturbed", "workers killed", "server killed"} <= rows.keys(), "only the disk needs root"
 
 

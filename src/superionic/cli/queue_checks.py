@@ -109,7 +109,5 @@ def _other_store(there: Check, here: Check | None, same_machine: bool) -> str:
     if here.found != there.found:
         return f"here it is {here.found}: use the same FW_CONFIG_FILE and JOBFLOW_CONFIG_FILE (pre_rocket)"
     if not same_machine and any(name in there.found for name in LOOPBACK):
-        return (
-            "that name means another machine there: put the server's name into my_launchpad.yaml and jobflow.yaml"
-        )
+        return "that name means another machine there: put the server's name into my_launchpad.yaml and jobflow.yaml"
     return ""
