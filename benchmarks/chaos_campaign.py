@@ -31,12 +31,14 @@ sys.path.insert(0, str(HERE))
 from chaos import COLUMNS, Setting, children_of  # noqa: E402 (beside this file)
 from chaos_processes import CAMPAIGN_RUNNER  # noqa: E402
 
-VOLATILE = ("resources", "software", "reused_from", "folder", "hostname")
+VOLATILE = ("resources", "software", "reused_from", "folder", "hostname", "seconds", "xyz")
+"""Fields that differ between undisturbed runs; Cartesian coordinates repeat the fractional ones."""
 TIMES = ("wall_time", "cpu_time", "per_day", "per_second", "_at")
 """Parts of the names of fields that tell when or how fast something was computed."""
 
 
 HASH = re.compile(r"[0-9a-f]{12,}(:\d+)?")
+PERIODIC = re.compile(r"\.abc\[\d\]$")
 LONG_TEXT = 300
 TOLERANCE = 1e-3
 Documents = dict[str, dict[str, Any]]
@@ -95,7 +97,12 @@ def deviation(one: dict[str, Any], other: dict[str, Any]) -> tuple[float, str]:
     for path in one.keys() | other.keys():
         a, b = one.get(path), other.get(path)
         numbers = all(isinstance(value, int | float) for value in (a, b))
-        gap = abs(a - b) / max(1.0, abs(a)) if numbers else float("inf")
+        if not numbers:
+            gap = float("inf")
+        elif PERIODIC.search(path):  # the same place in another cell
+            gap = abs(abs(a - b) - round(abs(a - b)))
+        else:
+            gap = abs(a - b) / max(1.0, abs(a))
         worst = max(worst, (0.0 if a == b else gap, path))
     return worst
 
