@@ -56,7 +56,7 @@ class Setting:
     folder: Path
     uri: str
     database: str
-    size: Size
+    size: Size = field(default_factory=Size)
     disturbed: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -331,12 +331,15 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
 
     rng = random.Random(arguments.seed)  # noqa: S311 (moments, not secrets)
     size = Size(arguments.groups, arguments.children, arguments.seconds)
-    limit = time.monotonic() + 60 * arguments.minutes
     away = tuple(arguments.away)
+
+    def limit() -> float:
+        return time.monotonic() + 60 * arguments.minutes
+
     scenarios: dict[str, Callable[[Setting], None]] = {
         "undisturbed": undisturbed,
-        "workers killed": lambda s: killed_workers(s, arguments.kills, limit, rng),
-        "server killed": lambda s: killed_server(s, arguments.server_kills, away, limit, rng),
+        "workers killed": lambda s: killed_workers(s, arguments.kills, limit(), rng),
+        "server killed": lambda s: killed_server(s, arguments.server_kills, away, limit(), rng),
         "disk full": full_disk,
         "race": race,
         "other code": other_code,
@@ -375,7 +378,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=50, help="kills of workers")
     parser.add_argument("--server-kills", type=int, default=10, help="kills of the server")
     parser.add_argument("--away", type=float, nargs=2, default=(5.0, 180.0), help="shortest and longest absence, s")
-    parser.add_argument("--minutes", type=float, default=60.0, help="no new kills after this time")
+    parser.add_argument("--minutes", type=float, default=60.0, help="no new kills after this time, per scenario")
     parser.add_argument("--groups", type=int, default=5, help="groups of jobs")
     parser.add_argument("--children", type=int, default=8, help="dynamic children of each group")
     parser.add_argument("--seconds", type=float, default=0.2, help="time of each job, s")

@@ -12,6 +12,8 @@ outcome = run_workers(choice, n, "chaos", project / "launches", max_restarts=10*
 print(json.dumps([outcome.status.succeeded, outcome.problem]))
 """
 
+CAMPAIGN_RUNNER = RUNNER.replace('"chaos"', "sys.argv[5]")
+
 OTHER_CODE = """
 import sys
 import superionic

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from superionic.cli import checks as module
-from superionic.cli import database_checks
+from superionic.cli import database_checks, queue_checks
 from superionic.cli.check import Check
 from superionic.cli.checks import TESTED, run_checks
 from superionic.cli.main import app
@@ -19,9 +20,11 @@ from superionic.cli.session import read_spec
 from superionic.cli.worker_checks import needed_categories
 from superionic.database.indexes import ensure_indexes
 from superionic.database.stores import job_store, mongo_database, outputs_of, resolve_database
+from superionic.dynamics import torchsim
 from superionic.launch.inspection import served_categories
 from superionic.launch.launchpad import launchpad
 from superionic.launch.templates import Answers, fill, write_files
+from superionic.spec import ElectrolyteSpec
 from superionic.stages import LabelEngine
 
 REPOSITORY = Path(__file__).parents[2]
@@ -195,6 +198,40 @@ def test_a_spec_needs_its_label_workers_and_replay_structures(tmp_path):
     assert not {"device", "replay structures"} & set(names)
 
 
+def test_optional_packages_that_a_spec_needs_are_asked_for(tmp_path, monkeypatch):
+    spec = read_spec(QUICKSTART)
+    assert module._needed_extras(spec, {"cpu", "gpu"}) == {"mace", "chgnet"}
+    changes = {"sampling": {"frame_selection": "entropy"}, "montecarlo": {}}
+    changes["transport"] = {"group_engine": "torch-sim", "runs_per_job": 2}
+    data = spec.model_dump(mode="json")
+    data |= {block: (data[block] or {}) | values for block, values in changes.items()}
+    demanding = ElectrolyteSpec.from_data(data)
+    assert module._needed_extras(demanding, {"gpu"}) == {"mace", "chgnet", "selection"}
+    assert module._needed_extras(demanding, {"cpu"}) == {"montecarlo"}
+    monkeypatch.setattr(torchsim, "version", lambda _: "0.1.0")
+    checks = {check.name: check for check in run_checks(demanding, tmp_path, {"gpu"}, database=False)}
+    assert checks["torch-sim"].failed
+    assert "group_engine: lockstep" in checks["torch-sim"].remedy
+
+
+def test_whatever_fails_says_how_to_mend_it(tmp_path, monkeypatch):
+    """Everything is wrong here: database, disk, versions, device, VASP, POTCARs, foundation, replay structures."""
+    monkeypatch.setenv("SUPERIONIC_MONGO_URI", "mongodb://ann:hidden@127.0.0.1:9/")
+    monkeypatch.setenv("SUPERIONIC_DEVICE", "cuda:7")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("PMG_VASP_PSP_DIR", raising=False)
+    monkeypatch.setattr(module, "MIN_FREE_GB", 1e9)
+    monkeypatch.setattr(module, "version", lambda _: "0.0.1")
+    spec = read_spec(QUICKSTART, LabelEngine.VASP_SCAN)
+    training = spec.training.model_copy(update={"replay_file": str(tmp_path / "no.xyz")})
+    spec = spec.model_copy(update={"training": training, "foundation": str(tmp_path / "no.model")})
+    failed = [check for check in run_checks(spec, tmp_path) if not check.ok]
+    names = {check.name for check in failed if check.failed}
+    assert {"database", "disk of the project", "device", "VASP command", "replay structures"} <= names
+    assert {"POTCAR of Li", f"foundation {spec.foundation}"} <= names
+    assert [check.name for check in failed if len(check.remedy.split()) < 3] == []
+
+
 def test_an_unknown_category_is_bad_input(tmp_path):
     done = CliRunner().invoke(app, ["doctor", "--category", "tpu", "-C", str(tmp_path)])
     assert "there are cpu, gpu, vasp" in str(done.exception)
@@ -227,6 +264,25 @@ def test_the_compute_node_is_asked_through_the_queue(own_files, database, tmp_pa
     assert done.exit_code == 1
     assert rows["cpu: results"].failed
     assert "use the same FW_CONFIG_FILE" in rows["cpu: results"].remedy
+    assert rows["cpu: store data"].failed, "additional stores are part of it"
+
+
+@pytest.mark.parametrize(
+    ("machine", "found", "words"),
+    [
+        ("node7, Python 3.11", "superionic.outputs on mongo.example.org:27017", ""),
+        ("login, Python 3.11", "superionic.outputs on localhost:27017", ""),
+        ("node7, Python 3.11", "superionic.outputs on localhost:27017", "another machine there"),
+        ("node7, Python 3.11", "superionic.outputs on 127.0.0.1:27017", "another machine there"),
+    ],
+)
+def test_a_server_that_each_machine_takes_for_itself_is_not_the_same(tmp_path, machine, found, words):
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps([asdict(Check("machine", True, machine)), asdict(Check("results", True, found))]))
+    here = [Check("machine", True, "login, Python 3.11"), Check("results", True, found)]
+    rows = {row.name: row for row in queue_checks._answer(queue_checks._Asked("cpu", "7", tmp_path, answer), here)}
+    assert rows["cpu: results"].ok == (not words)
+    assert words in rows["cpu: results"].remedy
 
 
 def test_a_batch_system_that_refuses_is_named(own_files, tmp_path, monkeypatch):

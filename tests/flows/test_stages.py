@@ -4,7 +4,7 @@ import pytest
 from jobflow import CURRENT_JOB, Flow, Response, job, run_locally
 from pydantic import ValidationError
 
-from superionic.flows.stages import QUEUE, Category, Stage, mark, mark_alone, pass_queue_on, set_queue
+from superionic.flows.stages import QUEUE, Category, Stage, mark, mark_alone, mark_fan_out, pass_queue_on, set_queue
 from superionic.stages import QueueSettings
 
 TABLE = {
@@ -23,6 +23,13 @@ def spread():
     child = mark(work(), Stage.LABELLING, Category.VASP, "key")
     pass_queue_on(child)
     return Response(replace=child)
+
+
+@job
+def fan_out():
+    label, join = work(), work()
+    label.name, join.name = "label: x=1 run 0", "label: x=1 collect"
+    return Response(replace=Flow([label, join], output=[label.output, join.output]))
 
 
 def asks(job):
@@ -60,3 +67,26 @@ def test_without_settings_nothing_is_asked():
 def test_settings_are_checked():
     with pytest.raises(ValidationError):
         QueueSettings(walltime="1:00:00")
+
+
+def children_of(parent):
+    """What the label and the join that a fan-out created asked for, in this order."""
+    answers = run_locally(parent)
+    return [r.output for runs in answers.values() for r in runs.values() if isinstance(r.output, dict)]
+
+
+@pytest.mark.parametrize(("category", "join"), [("vasp", {}), (None, {"_priority": 5, "_queueadapter": {"nodes": 2}})])
+def test_the_join_of_a_fan_out_is_cheap_work_and_asks_as_such(category, join):
+    parent = mark_fan_out(fan_out(), Stage.LABELLING, Category.VASP, "key")
+    set_queue(parent, {"labelling": {"priority": 1, "category": None, "adapter": {"nodes": 9}}})
+    table = {"labelling": {"priority": 5, "category": category, "adapter": {"nodes": 2}}}
+    set_queue(parent, table)  # the last word counts
+    assert children_of(parent) == [
+        {"_category": "vasp", "_priority": 5, "_queueadapter": {"nodes": 2}, QUEUE: table},
+        {"_category": "cpu", **join, QUEUE: table},
+    ]
+
+
+def test_a_fan_out_without_queue_settings_routes_its_join_all_the_same():
+    parent = mark_fan_out(fan_out(), Stage.LABELLING, Category.VASP, "key")
+    assert children_of(parent) == [{"_category": "vasp"}, {"_category": "cpu"}]

@@ -9,6 +9,8 @@ from pathlib import Path
 from fireworks import FiretaskBase, explicit_serialize
 from jobflow import Flow, JobConfig, OnMissing, Response, job
 
+from superionic.database.fanout import replace_by
+
 
 def trace(folder, text):
     with (Path(folder) / "trace").open("a") as handle:
@@ -88,3 +90,14 @@ class Nothing(FiretaskBase):
 
     def run_task(self, _fw_spec):
         return None
+
+
+@job
+def label_set(folder, n, seconds):
+    """A fan-out as that of the labels: slow jobs, and one that joins them."""
+    labels = [slow(folder, f"label {i}", seconds) for i in range(n)]
+    join = gather(folder, [label.output for label in labels])
+    for i, label in enumerate(labels):
+        label.name = f"label: {i}"
+    join.name = "label collect"
+    return replace_by(labels, join)

@@ -82,9 +82,12 @@ def test_a_job_that_cannot_be_read_is_left_to_others_and_fails_after_three_refus
     assert states(pad) == {"note": "READY", "gather": "WAITING"}
     assert not queue.has_job({}), "it is not tried again at once"
     assert take(queue) == (None, None)
-    for _ in range(2):
-        queue = WorkerLaunchPad(**pad.to_dict())
-        take(queue)
+    busy = pad.fireworks.insert_one({"fw_id": 99, "name": "busy", "state": "RUNNING", "spec": {}}).inserted_id
+    for _ in range(4):
+        take(WorkerLaunchPad(**pad.to_dict()))
+    assert states(pad)["note"] == "READY", "somebody works, and may be able to read it later"
+    pad.fireworks.delete_one({"_id": busy})
+    take(WorkerLaunchPad(**pad.to_dict()))
     assert states(pad)["note"] == "FIZZLED"
     details = pad.fireworks.find_one({"name": "note"})["spec"]["_exception_details"]
     assert "not_installed_here" in details["_stacktrace"]

@@ -26,14 +26,15 @@ from superionic.database.stores import (
     resolve_database,
     server_home,
 )
-from superionic.launch.interrupts import Interrupts
+from superionic.launch.interrupts import STOP_SIGNALS, Interrupts
 from superionic.launch.launchpad import launchpad
+from superionic.launch.pool import worker_command
 from superionic.launch.queue_entries import worker_environment
 from superionic.launch.reconcile import repair
 from superionic.launch.submit import submit_flow
 from superionic.launch.worker import run_next
 from superionic.launch.worker_pad import WorkerLaunchPad
-from superionic.launch.workers import Pace, run_workers, worker_command
+from superionic.launch.workers import Pace, run_workers
 
 RUNNER = """
 import sys
@@ -53,7 +54,7 @@ from pathlib import Path
 import campaign_jobs
 from jobflow import Flow
 from superionic.database.stores import open_database
-from superionic.launch.interrupts import Interrupts
+from superionic.launch.interrupts import STOP_SIGNALS, Interrupts
 from superionic.launch.launchpad import launchpad
 from superionic.launch.queue_entries import worker_environment
 from superionic.launch.submit import submit_flow
@@ -283,7 +284,7 @@ def test_a_job_that_lost_the_database_runs_again_but_not_for_ever(database, pad,
 
 @pytest.fixture
 def interrupts():
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     handler = Interrupts()
     handler.install()
     yield handler
@@ -291,7 +292,7 @@ def interrupts():
         signal.signal(number, previous)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_signals_reach_jobs_but_never_the_bookkeeping(interrupts, number):
     signal.raise_signal(number)  # outside of a job: only noted
     assert interrupts.requested

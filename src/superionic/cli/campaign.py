@@ -125,12 +125,14 @@ def worker(
         float | None, typer.Option(help="leave when no job was ready for this time, e.g. 5m", parser=seconds)
     ] = None,
     campaign: Annotated[str | None, typer.Option(help="take only jobs of this campaign")] = None,
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="worker processes on this machine")] = 1,
+    number: Annotated[
+        int, typer.Option("--multi", "-n", "--number", min=1, help="pack so many worker processes on this machine")
+    ] = 1,
     project: ProjectOption = Path(),
 ) -> None:
     """Run jobs from the launchpad until nothing is left (rapidfire); it waits for jobs that others make possible.
 
-    Example: superionic worker --category gpu --timeout 3h50m --idle 5m
+    Example: superionic worker --category gpu --multi 4 --timeout 3h50m --idle 5m
     """
     from superionic.cli.progress import worker_progress
     from superionic.launch.campaigns import find_record

@@ -34,9 +34,12 @@ TESTED = {
     "chgnet": "0.4.2",
     "atomate2": "0.1.5",
     "custodian": "2026.10.21",
+    "quests": "2026.2.22",
+    "icet": "4.0",
 }
 """Versions of constraints.txt; the tests make sure of that."""
 EXTRAS = {"mace-torch": "mace", "torch": "mace", "chgnet": "chgnet", "atomate2": "vasp", "custodian": "vasp"}
+EXTRAS |= {"quests": "selection", "icet": "montecarlo"}
 MIN_FREE_GB = 2.0
 BYTES_PER_GB = 1e9
 
@@ -117,15 +120,22 @@ def _disks(project: Path) -> Iterator[Check]:
 
 def _needed_extras(spec: ElectrolyteSpec | None, here: set[str]) -> set[str]:
     """Extras of superionic without which the jobs of these categories cannot run."""
-    from superionic.stages import LabelEngine
+    from superionic.stages import LabelEngine, MonteCarloEnergy, SelectionMethod
 
-    needed = {"mace"} if "gpu" in here else set()
     if spec is None:
-        return needed
+        return {"mace"} if "gpu" in here else set()
     engine = spec.labelling.engine
-    if engine is LabelEngine.TEACHER_CHGNET_R2SCAN:
-        return needed | ({"chgnet"} if "gpu" in here else set())
-    return needed | ({"vasp"} if engine is LabelEngine.VASP_SCAN and "vasp" in here else set())
+    selections = [spec.sampling.selection, spec.sampling.frame_selection]
+    selections += [spec.active.selection] if spec.active.rounds else []
+    clusters = spec.montecarlo is not None and spec.montecarlo.energy is MonteCarloEnergy.CLUSTER_EXPANSION
+    needed = {
+        "mace": "gpu" in here,
+        "chgnet": engine is LabelEngine.TEACHER_CHGNET_R2SCAN and "gpu" in here,
+        "vasp": engine is LabelEngine.VASP_SCAN and "vasp" in here,
+        "selection": SelectionMethod.ENTROPY in selections and "gpu" in here,
+        "montecarlo": clusters and "cpu" in here,
+    }
+    return {extra for extra, wanted in needed.items() if wanted}
 
 
 def _versions(needed_extras: set[str]) -> Iterator[Check]:
@@ -173,9 +183,13 @@ def _device(spec: ElectrolyteSpec | None) -> Check:
 
 def _campaign(spec: ElectrolyteSpec, here: set[str]) -> Iterator[Check]:
     """What the campaign needs besides: foundation and replay structures where potentials run, the label engine."""
+    from superionic.dynamics.torchsim import require_torchsim
     from superionic.flows.dataset import label_category
+    from superionic.stages import GroupEngine
 
     if "gpu" in here:
+        if spec.transport.group_engine is GroupEngine.TORCH_SIM:
+            yield attempt("torch-sim", require_torchsim)
         yield attempt(f"foundation {spec.foundation}", lambda: _look_at_foundation(spec))
         yield attempt("replay structures", lambda: _look_at_replay(spec))
     if label_category(spec).value in here:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 3.0
 MAX_SKEW_S = 60.0
 STORE_CHECK = "results"
+ADDITIONAL_CHECK = "store "
+"""Begin of the names of the checks of additional stores."""
 QUEUE_CHECK = "queue"
 OTHERS = 0o077
 
@@ -83,10 +85,18 @@ def _queue(choice: DatabaseChoice, pads: list[LaunchPad]) -> str:
 def _results(choice: DatabaseChoice) -> str:
     """Where results go, once a document was written there and deleted again."""
     from superionic.database.stores import job_store
-    from superionic.database.uris import host_of
 
     store: Any = job_store(choice).docs_store
     _probe(store, "uuid", "the docs_store of the results")
+    return _place(store)
+
+
+def _place(store: Any) -> str:  # noqa: ANN401 (maggma Store, untyped)
+    """Where a store keeps its documents; its class where it does not say so."""
+    from superionic.database.uris import host_of
+
+    if not hasattr(store, "database"):
+        return type(store).__name__
     host = host_of(store.uri) if getattr(store, "uri", None) else f"{store.host}:{store.port}"
     return f"{store.database}.{store.collection_name} on {host}"
 
@@ -101,7 +111,7 @@ def _additional(choice: DatabaseChoice) -> Iterator[Check]:
         yield Check("additional stores", False, "not usable", str(error))
         return
     for name, store in stores.items():
-        yield attempt(f"store {name}", partial(_probe, store, "blob_uuid", f"the store {name!r}"))
+        yield attempt(f"{ADDITIONAL_CHECK}{name}", partial(_probe, store, "blob_uuid", f"the store {name!r}"))
 
 
 def _probe(store: Any, key: str, where: str) -> str:  # noqa: ANN401 (maggma Store, untyped)
@@ -131,7 +141,7 @@ def _probe(store: Any, key: str, where: str) -> str:  # noqa: ANN401 (maggma Sto
         ) from None
     if not found or found.get("data") != [1, 2, 3]:
         raise DatabaseError(f"{where} ({type(store).__name__}) did not return what was written to it: mend the store")
-    return f"{type(store).__name__}, writable"
+    return f"{_place(store)}, writable"
 
 
 def _indexes(choice: DatabaseChoice) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from superionic.cli.check import Check
 from superionic.cli.console import say
-from superionic.cli.database_checks import QUEUE_CHECK, STORE_CHECK
+from superionic.cli.database_checks import ADDITIONAL_CHECK, QUEUE_CHECK, STORE_CHECK
 from superionic.database.files import wait_until
 from superionic.errors import SuperionicError
 
 FOLDER = Path(".superionic") / "doctor"
 POLL_S = 1.0
+LOOPBACK = (" localhost", " 127.")
+"""Names of servers that each machine takes for itself."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,26 @@ def _answer(one: _Asked, here: list[Check]) -> Iterator[Check]:
         yield Check(f"{one.category}: batch job", False, f"job {one.job} gave no answer", remedy)
         return
     mine = {check.name: check for check in here}
+    there = {check.name: check for check in found}
+    same_machine = _machine(there) == _machine(mine)
     for check in found:
         named = replace(check, name=f"{one.category}: {check.name}")
-        other = mine.get(check.name)
-        if check.name in {QUEUE_CHECK, STORE_CHECK} and check.ok and other and other.ok and other.found != check.found:
-            remedy = f"here it is {other.found}: use the same FW_CONFIG_FILE and JOBFLOW_CONFIG_FILE (pre_rocket)"
+        if remedy := _other_store(check, mine.get(check.name), same_machine):
             named = replace(named, ok=False, remedy=remedy)
         yield named
+
+
+def _machine(checks: dict[str, Check]) -> str:
+    return checks["machine"].found.partition(",")[0] if "machine" in checks else ""
+
+
+def _other_store(there: Check, here: Check | None, same_machine: bool) -> str:
+    """How to mend that queue or results are others on the compute node; empty if they are the same."""
+    shared = there.name in {QUEUE_CHECK, STORE_CHECK} or there.name.startswith(ADDITIONAL_CHECK)
+    if not shared or not there.ok or here is None or not here.ok:
+        return ""
+    if here.found != there.found:
+        return f"here it is {here.found}: use the same FW_CONFIG_FILE and JOBFLOW_CONFIG_FILE (pre_rocket)"
+    if not same_machine and any(name in there.found for name in LOOPBACK):
+        return "that name means another machine there: put the server's name into my_launchpad.yaml and jobflow.yaml"
+    return ""

@@ -148,7 +148,8 @@ class ActiveLearningFlowMaker(Maker):
         labels, joined = maker.frames([(item.run_key, item.frame) for item in done.chosen], spec_key)
         for job in (*labels, joined):
             _like_this_job(job)
-            mark(job, Stage.LABELLING, engine_category(self.labelling.engine), spec_key)
+            category = Category.CPU if job is joined else engine_category(self.labelling.engine)
+            mark(job, Stage.LABELLING, category, spec_key)
         extend = ExtendDatasetMaker(f"dataset: round {number}").make(done.dataset_key, label_set_keys, joined.output)
         _like_this_job(extend)
         mark(extend, Stage.TRAINING, Category.CPU, spec_key)

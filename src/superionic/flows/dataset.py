@@ -7,7 +7,7 @@ from typing import Any
 
 from jobflow import Flow, Maker
 
-from superionic.flows.stages import Category, Stage, mark
+from superionic.flows.stages import Category, Stage, mark, mark_fan_out
 from superionic.labelling.jobs import LabelSetMaker
 from superionic.ordering.composition import GridCell, grid_cells
 from superionic.ordering.jobs import EnumerateMaker
@@ -67,7 +67,7 @@ class DatasetFlowMaker(Maker):
             mark(enumerate_, Stage.ORDERING, Category.CPU, spec.key),
             mark(screen, Stage.SCREENING, Category.GPU, spec.key),
             mark(sample, Stage.SAMPLING, Category.GPU, spec.key),
-            mark(labels, Stage.LABELLING, label_category(spec), spec.key),
+            mark_fan_out(labels, Stage.LABELLING, label_category(spec), spec.key),
         ]
         return CompositionJobs(cell, screen, sample, labels, Flow(jobs, name=label))
 

@@ -9,7 +9,7 @@ from jobflow import Flow, Maker
 
 from superionic.flows.competing import competing_jobs
 from superionic.flows.dataset import CompositionJobs, label_category
-from superionic.flows.stages import Category, Stage, mark
+from superionic.flows.stages import Category, Stage, mark, mark_fan_out
 from superionic.labelling.jobs import LabelSetMaker
 from superionic.ordering import count_orderings
 from superionic.ordering.composition import GridCell, grid_cell
@@ -91,7 +91,7 @@ class ProductionFlowMaker(Maker):
             LabelSetMaker(f"label ground states: {label}", spec.labelling, self.device).make_relaxed(state.output)
             for label, state in states.items()
         ]
-        return [mark(job, Stage.STABILITY, label_category(spec), spec.key) for job in jobs]
+        return [mark_fan_out(job, Stage.STABILITY, label_category(spec), spec.key) for job in jobs]
 
     def conductivity(self, spec: ElectrolyteSpec, model: Any, cell: GridCell, state: Any) -> Flow:  # noqa: ANN401
         """MD of every ordering, temperature and replica, its analysis, and the Arrhenius fit of one composition."""

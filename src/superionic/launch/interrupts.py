@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM in a worker: they end the running job, never the bookkeeping of the queue."""
+"""Signals to a worker: they end the running job, never the bookkeeping of the queue."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""What asks a worker to stop: Ctrl-C, `kill`, and the warnings of batch systems before a time limit.
+
+Slurm sends what ``--signal`` says, PBS SIGTERM, SGE SIGUSR2 (``-notify``) or SIGUSR1 (``s_rt``).
+"""
 
 
 class Interrupts:
-    """Turns SIGINT and SIGTERM into an orderly stop.
+    """Turns :data:`STOP_SIGNALS` into an orderly stop.
 
     Inside a job the signal raises KeyboardInterrupt, so that the job ends at once. Outside, in the
     bookkeeping of the queue, it only sets :attr:`requested`: an exception there would leave the
@@ -24,7 +31,7 @@ class Interrupts:
 
     def install(self) -> None:
         """Handle the signals from now on (main thread only)."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._handle)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:

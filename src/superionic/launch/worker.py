@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import random
 import signal
 import threading
 import time
@@ -106,7 +107,7 @@ class _Turns:
             return WorkerEnd.FINISHED
         if idle_s is not None and time.monotonic() - self.last_job > idle_s:
             return WorkerEnd.IDLE
-        time.sleep(sleep_s)
+        time.sleep(sleep_s * random.uniform(0.5, 1.5))  # noqa: S311 (keeps workers from asking in step)
         return None
 
     def _ran_one(self) -> bool:
@@ -159,7 +160,7 @@ def work(
     idle_s : float, optional
         Stop when no job was ready for this time, s, so that an allocation is not held for nothing.
     sleep_s : float
-        Pause between two looks at an empty queue, s.
+        Mean pause between two looks at an empty queue, s.
     parent : int, optional
         Process id of the parent; the worker stops when that process is gone.
 

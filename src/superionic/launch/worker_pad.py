@@ -101,7 +101,10 @@ class WorkerLaunchPad(SafeLaunchPad):
         return persistently(lambda: read(fw_id), f"reading job {fw_id}")
 
     def _refuse(self, fw_id: int, stack: str) -> None:
-        """Give a job back that this worker cannot read; after three refusals it counts as failed."""
+        """Give a job back that this worker cannot read; after three refusals it counts as failed, unless others work.
+
+        One worker in a wrong environment must not fail the queue of those that are busy.
+        """
         logger.warning("job %d cannot be read here: %s", fw_id, last_line(stack))
         self._refused[fw_id] = time.monotonic() + _REFUSAL_S
         back = {"$set": {"state": "READY"}, "$push": {f"spec.{REFUSALS}": worker_name()}}
@@ -109,6 +112,8 @@ class WorkerLaunchPad(SafeLaunchPad):
             {"fw_id": fw_id, "state": "RESERVED"}, back, {f"spec.{REFUSALS}": 1}, return_document=ReturnDocument.AFTER
         )
         if job is None or len(job["spec"][REFUSALS]) < MAX_LOSSES:
+            return
+        if self.fireworks.find_one({"state": "RUNNING"}, {"_id": 1}) is not None:
             return
         details = {"_message": "no worker could read this job", "_stacktrace": stack}
         failed = {"state": "FIZZLED", "updated_on": datetime.now(UTC), "spec._exception_details": details}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +17,15 @@ from typing import Any
 from fireworks import LaunchPad
 from pymongo.errors import PyMongoError
 
-from superionic.database.files import wait_until
 from superionic.database.local import ensure_server, find_server
 from superionic.database.outages import persistently
 from superionic.database.stores import DatabaseChoice, environment, job_store
 from superionic.errors import DatabaseError
+from superionic.launch.interrupts import STOP_SIGNALS
 from superionic.launch.launchpad import campaign_is_finished, launchpad, newer_code
+from superionic.launch.pool import Pool, worker_command
 from superionic.launch.reconcile import RepairReport, repair
 from superionic.launch.status import CampaignStatus, campaign_status
-from superionic.launch.worker_main import DISK_FULL_STATUS, IDLE_STATUS, INTERRUPTED_STATUS
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +43,7 @@ class WorkersOutcome:
     status : CampaignStatus
         The campaign at the end; ``status.finished`` tells whether anything is left to run.
     interrupted : bool
-        Whether Ctrl-C, SIGTERM or the stop event ended it; what ran is back on the queue.
+        Whether Ctrl-C, another of the stop signals or the stop event ended it; what ran is back on the queue.
     timed_out : bool
         Whether the time limit ended it.
     n_restarts : int
@@ -87,17 +85,6 @@ class Pace:
 
 
 @dataclass
-class _Slot:
-    """One place for a worker; its process is replaced if it dies, but not if it left for want of jobs or disk space."""
-
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    n_starts: int = 0
-    idle: bool = False
-    full: bool = False
-
-
-@dataclass
 class _Stop:
     """Requests to stop, from signals or from the caller's event."""
 
@@ -111,11 +98,11 @@ class _Stop:
 
     @contextmanager
     def handlers(self) -> Iterator[None]:
-        """Catch SIGINT and SIGTERM; elsewhere than in the main thread only the event counts."""
+        """Catch what asks to stop; elsewhere than in the main thread only the event counts."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self.previous = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.previous = {number: signal.signal(number, self.handle) for number in STOP_SIGNALS}
         try:
             yield
         finally:
@@ -123,118 +110,10 @@ class _Stop:
                 signal.signal(number, handler)
 
 
-def worker_command(
-    choice: DatabaseChoice,
-    campaign: str | None,
-    launch_dir: Path,
-    *,
-    categories: Sequence[str] = (),
-    timeout_s: float | None = None,
-    idle_s: float | None = None,
-    sleep_s: float = 0.5,
-    parent: int | None = None,
-) -> list[str]:
-    """Command line of a worker process; it holds no password. The parameters are those of :func:`run_workers`."""
-    command = [sys.executable, "-m", "superionic.launch.worker_main", "--launchpad", str(choice.launchpad_file)]
-    command += ["--launch-dir", str(launch_dir), "--sleep", str(sleep_s)]
-    options: dict[str, str | float | Path | None] = {"--campaign": campaign, "--timeout": timeout_s, "--idle": idle_s}
-    options |= {"--home": choice.home, "--parent": parent}
-    command += [word for name, value in options.items() if value is not None for word in (name, str(value))]
-    return command + [word for category in categories for word in ("--category", category)]
-
-
-class _Pool:
-    """The worker processes of one run."""
-
-    def __init__(
-        self, command: list[str], variables: Mapping[str, str], folder: Path, n: int, max_restarts: int
-    ) -> None:
-        self.command, self.variables = command, variables
-        self.max_restarts, self.n_restarts, self.folder = max_restarts, 0, folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.slots = [_Slot(folder / f"worker-{os.getpid()}-{number}.log") for number in range(1, n + 1)]
-
-    def start(self, slot: _Slot) -> None:
-        with slot.log.open("ab") as log:
-            slot.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.variables},
-                start_new_session=True,  # Ctrl-C reaches the parent only, and a group can be ended as a whole
-            )
-        slot.n_starts += 1
-
-    def reap(self) -> int:
-        """Empty the slots of workers that have ended; the number of those that died."""
-        died = 0
-        for slot in self.slots:
-            if slot.process is None or slot.process.poll() is None:
-                continue
-            _kill_group(slot.process.pid)
-            died += slot.process.returncode not in {0, INTERRUPTED_STATUS, IDLE_STATUS, DISK_FULL_STATUS}
-            slot.full = slot.process.returncode == DISK_FULL_STATUS
-            slot.idle = slot.full or slot.process.returncode == IDLE_STATUS
-            slot.process = None
-        return died
-
-    def refill(self) -> None:
-        """Start a worker in each empty slot, as often as is allowed for replacements."""
-        for slot in self.slots:
-            if slot.process is not None or slot.idle or (slot.n_starts and self.n_restarts >= self.max_restarts):
-                continue
-            self.n_restarts += bool(slot.n_starts)
-            self.start(slot)
-
-    def running(self) -> list[subprocess.Popen[bytes]]:
-        return [slot.process for slot in self.slots if slot.process is not None and slot.process.poll() is None]
-
-    def idle(self) -> bool:
-        """Whether all workers have left because no job was ready for them, or no disk space."""
-        return all(slot.idle for slot in self.slots)
-
-    def disk_full(self) -> bool:
-        """Whether a worker has left for want of disk space."""
-        return any(slot.full for slot in self.slots)
-
-    def exhausted(self) -> bool:
-        """Whether no worker is left and none may be replaced; one that died since the last look may be."""
-        return all(slot.process is None for slot in self.slots)
-
-    def stop(self, grace_s: float, hurry: Callable[[], bool]) -> None:
-        """Interrupt all workers, and kill those that are still there after the grace time."""
-        for process in self.running():
-            process.send_signal(signal.SIGINT)
-        wait_until(lambda: not self.running() or hurry(), grace_s)
-        for slot in self.slots:
-            if slot.process is not None:
-                _kill_group(slot.process.pid)
-                slot.process.wait()
-                slot.process = None
-
-    def last_words(self) -> str:
-        """End of the newest log, for a message."""
-        logs = sorted((slot.log for slot in self.slots if slot.log.exists()), key=lambda log: log.stat().st_mtime)
-        lines = logs[-1].read_text(encoding="utf-8", errors="replace").splitlines() if logs else []
-        words = next((line for line in reversed(lines) if line.strip()), "nothing")
-        return f"the last line of {logs[-1] if logs else '?'} is: {words[:200]}"
-
-
-def _kill_group(group: int) -> None:
-    """End what is left of a worker: itself, or programs that its job had started."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:  # nothing is left
-        return
-    except PermissionError:  # macOS says so of a group of zombies
-        return
-
-
 class _Run:
     """State of one call of :func:`run_workers`."""
 
-    def __init__(self, choice: DatabaseChoice, campaign: str | None, pool: _Pool, deadline: float) -> None:
+    def __init__(self, choice: DatabaseChoice, campaign: str | None, pool: Pool, deadline: float) -> None:
         self.choice, self.campaign, self.pool, self.deadline = choice, campaign, pool, deadline
         self.pad: LaunchPad = launchpad(choice)
         self.store = job_store(choice)
@@ -324,8 +203,8 @@ def run_workers(
     """Run a campaign with `n` worker processes until nothing of it can run any more.
 
     First, what earlier runs left behind is repaired. A worker that dies is replaced and its job put
-    back at once. Ctrl-C and SIGTERM interrupt the running jobs and put them back; a second signal
-    does not wait for them. The workers end with this process, however it ends.
+    back at once. Ctrl-C, SIGTERM and the warnings of batch systems interrupt the running jobs and put them back; a
+    second signal does not wait for them. The workers end with this process, however it ends.
 
     Parameters
     ----------
@@ -369,7 +248,7 @@ def run_workers(
         parent=os.getpid(),
     )
     variables = {**environment(choice), **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
-    pool = _Pool(command, variables, launch_dir.resolve() / "logs", n, 3 * n if max_restarts is None else max_restarts)
+    pool = Pool(command, variables, launch_dir.resolve() / "logs", n, 3 * n if max_restarts is None else max_restarts)
     run = _Run(choice, campaign, pool, float("inf") if timeout_s is None else time.monotonic() + timeout_s)
     with stop.handlers():
         try:
