@@ -1,4 +1,4 @@
-"""Sphinx extension: fields of pydantic models as a table with types, defaults and the descriptions that carry the units."""
+"""Sphinx extension: fields of pydantic models as a table with type, default and description, which names the unit."""
 
 import enum
 import inspect

@@ -25,12 +25,8 @@ def shell_lines():
 
 
 def commands(program):
-    found = []
-    for place, line in shell_lines():
-        for part in map(str.strip, re.split(r" && | \| | > |;", line)):
-            if part.startswith(f"{program} "):
-                found.append(pytest.param(part, id=f"{place} {part[:60]}"))
-    return found
+    parts = ((place, part.strip()) for place, line in shell_lines() for part in re.split(r" && | \| | > |;", line))
+    return [pytest.param(p, id=f"{place} {p[:60]}") for place, p in parts if p.startswith(f"{program} ")]
 
 
 def inline_commands():

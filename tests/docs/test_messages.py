@@ -37,7 +37,7 @@ def messages():
                 yield pytest.param(message, id=f"{page.name} {message[:60]}")
 
 
-@pytest.mark.parametrize("message", messages())
+@pytest.mark.parametrize("message", list(messages()))
 def test_quoted_messages_are_raised(message):
     parts = [re.escape(part.strip()) for part in message.split("...") if part.strip(" .")]
     pattern = re.compile(".*".join(parts))

@@ -1,4 +1,4 @@
-"""The reference holds what people import: public names of the packages, Makers, documents, settings, errors, queries."""
+"""The reference holds what people import: public names, Makers, documents, settings, errors, queries."""
 
 import inspect
 import pkgutil
@@ -95,3 +95,35 @@ def test_every_field_of_a_model_is_described():
         if inspect.isclass(f.annotation) and issubclass(f.annotation, BaseModel)
     }
     assert not bare - described_by_their_type
+
+
+def documented_names(text, section):
+    """Names that a section of a numpydoc docstring describes."""
+    found = re.search(
+        rf"^{section}\n-+\n(.*?)(?=^\S+.*\n-+\n|\Z)", inspect.cleandoc(text or ""), re.MULTILINE | re.DOTALL
+    )
+    lines = found[1].splitlines() if found else []
+    heads = [line.split(" : ")[0] for line in lines if line and not line.startswith((" ", ".."))]
+    return {name.strip().lstrip("*") for head in heads for name in head.split(",")}
+
+
+def functions():
+    for info in pkgutil.walk_packages(superionic.__path__, "superionic."):
+        if info.name.startswith(INTERNAL) or "._" in info.name or "torchsim" in info.name or "__main__" in info.name:
+            continue
+        module = import_module(info.name)
+        for owner in [module, *(c for c in vars(module).values() if inspect.isclass(c))]:
+            for name, obj in vars(owner).items():
+                found = inspect.unwrap(getattr(obj, "__func__", obj))
+                if inspect.isfunction(found) and found.__module__ == info.name and not name.startswith("_"):
+                    yield f"{info.name}.{found.__qualname__}", found
+
+
+def test_documented_parameters_are_those_of_the_function():
+    wrong = {}
+    for name, function in functions():
+        described = documented_names(function.__doc__, "Parameters")
+        parameters = set(inspect.signature(function).parameters) - {"self", "cls"}
+        if described and described != parameters:
+            wrong[name] = sorted(described ^ parameters)
+    assert not wrong
