@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
-HERE = str(Path(__file__).parent)
-if HERE not in sys.path:
-    sys.path.insert(0, HERE)
+HERE = Path(__file__).parent
+for folder in (HERE, HERE.parents[1] / "docs/_ext"):  # the reader of the pages; how the reference lists modules
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

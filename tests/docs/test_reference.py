@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 
 import pytest
+from automodules import modules
 from pages import ROOT
 from pydantic import BaseModel
 
@@ -28,7 +29,7 @@ PACKAGES = (
     "builders",
     "report",
 )
-DIRECTIVE = re.compile(r"^\.\. auto(module|class|function):: (\S+)\n((?:   :.*\n)*)", re.MULTILINE)
+DIRECTIVE = re.compile(r"^\.\. auto(modules?|class|function):: (.+)\n((?:   :.*\n)*)", re.MULTILINE)
 INTERNAL = ("superionic.cli", "superionic.labelling.fake_vasp", "superionic.builders.labels")
 
 
@@ -38,14 +39,21 @@ def documented():
     found = set()
     for page in (ROOT / "docs/reference").rglob("*.md"):
         for kind, target, options in DIRECTIVE.findall(page.read_text()):
-            if kind != "module":
+            if kind in ("class", "function"):
                 found.add(tuple(target.rsplit(".", 1)))
                 continue
-            module = import_module(target)
-            names = re.search(r":members: +(.+)", options)
-            shown = names[1].split(", ") if names else getattr(module, "__all__", vars(module))
-            found |= {(target, name) for name in shown if not name.startswith("_")}
+            without = re.search(r":without: +(.+)", options)
+            names = modules(target.split(), without[1].split() if without else ()) if kind == "modules" else [target]
+            found |= {pair for name in names for pair in members(name, options)}
     return found
+
+
+def members(name, options):
+    """What `automodule` shows of a module."""
+    chosen = re.search(r":members: +(.+)", options)
+    module = import_module(name)
+    shown = chosen[1].split(", ") if chosen else getattr(module, "__all__", vars(module))
+    return {(name, member) for member in shown if not member.startswith("_")}
 
 
 def is_documented(obj):
