@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 EXTRAS = mace,chgnet,vasp,localdb,report
 
-.PHONY: demo test unit integration test-dft test-slurm lint docs clean help
+.PHONY: demo test unit integration test-dft test-slurm lint docs linkcheck clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
@@ -32,8 +32,11 @@ lint: .venv/installed-dev  ## style, types, direction of imports
 	.venv/bin/python -m mypy --strict src
 	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
-docs: .venv/installed-docs  ## build the documentation site
-	.venv/bin/python -m sphinx -W -b html docs docs/_build/html
+docs: .venv/installed-docs  ## build the documentation site; a link that leads nowhere is an error
+	.venv/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+linkcheck: .venv/installed-docs  ## look whether links to other sites still work (needs a network)
+	.venv/bin/python -m sphinx -b linkcheck docs docs/_build/linkcheck
 
 clean:  ## remove the environment and the demo
 	rm -rf .venv superionic-demo docs/_build

@@ -44,7 +44,7 @@ class ReferenceValue(_Model):
     formula: str = Field(description="composition per formula unit")
     phase: str = Field("", description="structure, where a composition has several")
     against: str = Field("", description="structure that the energy of a polymorph is compared with")
-    quantity: ReferenceQuantity
+    quantity: ReferenceQuantity = Field(description="what it is a value of, with its unit")
     temperature_K: float | None = Field(None, gt=0, description="temperature of a conductivity, K")
     value: float | None = Field(None, description="the number, in the unit of the quantity")
     std: float | None = Field(None, gt=0, description="its uncertainty as published")

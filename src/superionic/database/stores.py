@@ -290,6 +290,24 @@ def open_database(
 
     As :func:`resolve_database`, but the private server is under a lease: it is stopped at the end
     unless other processes use it or it was started to stay.
+
+    Parameters
+    ----------
+    project : Path
+        Project folder, below which the private server lives.
+    mongo_uri : str, optional
+        URI of a server of your own, or ``local`` for the private one whatever else is configured.
+    database : str
+        Name of the database.
+    mongod : Path, optional
+        Program of the private server; by default it is looked for.
+    environ, user_home : mapping of str to str and Path, optional
+        Environment variables, and home folder with the user's own files; by default those of this process.
+
+    Yields
+    ------
+    DatabaseChoice
+        The database, for :func:`collection`, :func:`outputs_of` and :func:`job_store`.
     """
     own = bool(mongo_uri) and mongo_uri != LOCAL
     if own or (mongo_uri != LOCAL and _user_files(project, environ, user_home) is not None):

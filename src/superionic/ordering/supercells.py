@@ -252,7 +252,17 @@ def hermite_supercells(structure: Structure, max_size: int, *, symprec_A: float 
 
 
 def supercells_of_size(structure: Structure, size: int, symprec_A: float = 0.01) -> list[IntArray]:
-    """Return the symmetry-distinct supercells of one size, the most compact first."""
+    """Return the symmetry-distinct supercells of one size, the most compact first.
+
+    Parameters
+    ----------
+    structure : Structure
+        The disordered crystal.
+    size : int
+        Number of its cells.
+    symprec_A : float
+        Tolerance of the symmetry search, A.
+    """
     if size == 1:
         return [np.eye(3, dtype=np.int64)]
     reference = ReferenceCell.of(structure, merge_equal_orbits=True, symprec_A=symprec_A)

@@ -143,7 +143,7 @@ class Diffusion(RunNumbers):
     site_loglog_slope, site_loglog_slope_std : float
         The same for the resting places of the ions, which is what the verdict judges; NaN without jumps.
     msd_time_ps, msd_tracer_A2, msd_collective_A2, msd_host_A2 : numpy.ndarray, (lags,)
-        All-origin curves for lags up to half of the run: per mobile ion, <|sum_i dr_i|^2> / N, and per host atom
+        All-origin curves for lags up to half of the run: per mobile ion, ``<|sum_i dr_i|^2> / N``, and per host atom
         (NaN without a host).
     integrity : FrameworkIntegrity
         State of the host lattice.
