@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
-from pymatgen.io.ase import AseAtomsAdaptor
+from pymatgen.core import Structure
 
 from superionic.labelling.teacher import LEVEL_OF_THEORY, WEIGHTS, teacher_single_point
 from superionic.potentials.atoms import changes
@@ -41,7 +41,7 @@ class TeacherCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         assert isinstance(self.atoms, Atoms)
         if "stress" in properties:
-            point = teacher_single_point(AseAtomsAdaptor.get_structure(self.atoms))
+            point = teacher_single_point(_structure(self.atoms))
             energy, forces = point.energy_eV, point.forces_eV_per_A
             self.results = {"stress": full_3x3_to_voigt_6_stress(point.stress_eV_per_A3)}
         else:
@@ -54,11 +54,15 @@ class TeacherCalculator(Calculator):
         return changes(self.atoms, atoms)
 
 
+def _structure(atoms: Atoms) -> Structure:
+    return Structure(atoms.cell.array, atoms.get_chemical_symbols(), atoms.positions, coords_are_cartesian=True)
+
+
 def _energy_and_forces(atoms: Atoms) -> tuple[float, Any]:
     import torch
 
     network = _network()
-    graph = network.graph_converter(AseAtomsAdaptor.get_structure(atoms))
+    graph = network.graph_converter(_structure(atoms))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         energy = network([graph], task="e")["e"].sum() * len(atoms)  # CHGNet gives eV per atom
