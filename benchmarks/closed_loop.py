@@ -1,12 +1,18 @@
 """The closed-loop test: what the tuned model of a laptop campaign says, against its own teacher asked directly.
 
     superionic run workflows/nasicon.yaml --profile laptop -C nasicon
-    OMP_NUM_THREADS=1 python benchmarks/closed_loop.py nasicon teacher-md --project nasicon --folder loop
+    OMP_NUM_THREADS=1 python benchmarks/closed_loop.py nasicon all --project nasicon [--folder DIR] [--figure F]
+
+The teacher is CHGNet r2SCAN, a surrogate for VASP-SCAN. Stages: `teacher-md` takes an hour on a core of its own,
+`statics` and `models-md` some twenty minutes each; `report` prints the tables from what is finished. Each can be
+killed and called again: it goes on where it was. `teacher-md` needs no more of the campaign than its screenings, the
+others need its ground states.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from pathlib import Path
@@ -16,24 +22,42 @@ sys.path[0] = str(Path(__file__).with_name("loop"))
 
 
 def main() -> None:
+    """Run the stages that were asked for."""
     from campaign import Campaign
+    from ground_states import GroundStates
+    from models import NAMES, Models
     from runs import TEACHER, Runs
     from systems import SYSTEMS
-    from teacher import LEVEL_OF_THEORY, TeacherCalculator
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("system", choices=SYSTEMS)
-    parser.add_argument("stage", choices=["teacher-md"])
-    parser.add_argument("--project", type=Path, required=True)
-    parser.add_argument("--folder", type=Path, default=Path("closed-loop"))
+    parser.add_argument("stage", choices=["teacher-md", "statics", "models-md", "report", "all"])
+    parser.add_argument("--project", type=Path, required=True, help="project folder of the campaign; only read")
+    parser.add_argument("--folder", type=Path, default=Path("closed-loop"), help="keeps what is computed")
+    parser.add_argument("--figure", type=Path, help="write the figure as SVG or PNG")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     system = SYSTEMS[options.system]
-    folder = options.folder / system.name
-    runs = Runs(system, Campaign(system.spec, options.project, folder), folder)
-    teacher = TeacherCalculator()
-    for label, temperature in runs.system.runs():
-        runs.make(TEACHER, LEVEL_OF_THEORY, label, temperature, teacher)
+    campaign = Campaign(system.spec, options.project, options.folder / system.name)
+    models = Models(campaign)
+    runs = Runs(system, campaign, models)
+    if options.stage in {"statics", "all"}:
+        GroundStates(campaign, models).make()
+    if options.stage in {"teacher-md", "all"}:
+        runs.make(TEACHER)
+    if options.stage in {"models-md", "all"}:
+        for name in NAMES:
+            runs.make(name)
+    if options.stage in {"report", "all"}:
+        from figure import draw
+        from results import Results
+        from summary import report
+
+        found = Results(system, campaign, models).gather()
+        (campaign.folder / "results.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(report(found))
+        if options.figure:
+            draw(found, options.figure)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 from campaign import Campaign, kept
+from compare import ForceErrors, compare_forces
+from models import Models
 from systems import LoopSystem
-from teacher import TeacherCalculator
+from teacher import LEVEL_OF_THEORY, TeacherCalculator
 
-from superionic.dynamics import Progress, RunStatus, SegmentControl, SegmentOutcome, run_segments
+from superionic.dynamics import Progress, SegmentControl, run_segments
+from superionic.dynamics.run_folder import RunFolder
 from superionic.potentials.atoms import to_atoms
+from superionic.potentials.batch import PointResult, evaluate_many
 from superionic.potentials.relax import relax
 from superionic.stages import RelaxSettings
+from superionic.transport.diffusion import analyze_trajectory
+from superionic.transport.displacement import Array, host_frame
+from superionic.transport.pathways.density import counts_of, smoothed, supercell_of
+from superionic.transport.result import Diffusion
+from superionic.transport.trajectory import Trajectory, read_trajectory
 
 TEACHER = "teacher"
 START_RELAXATION = RelaxSettings(fmax_eV_per_A=0.05, max_steps=200)
+VOXEL_A, SMOOTHING_A = 0.3, 0.4
+CHECKED_FRAMES = 40
+"""Frames of each of the teacher's runs on which the forces of the models are compared with the teacher's."""
 
 
 @dataclass(frozen=True)
@@ -31,45 +44,115 @@ class Runs:
         What is run.
     campaign : Campaign
         Where the orderings come from.
-    folder : Path
-        Folder of the closed-loop test.
+    models : Models
+        The models.
     """
 
     system: LoopSystem
     campaign: Campaign
-    folder: Path
+    models: Models
 
-    def start(self, label: str) -> Atoms:
-        """Supercell of the lowest screened ordering as the teacher relaxes it, for all potentials."""
-        file = self.folder / "md" / f"{label}.start.json"
+    def make(self, name: str) -> None:
+        """Make the runs of one potential, or go on with them; finished ones are not touched."""
+        for label, temperature in self.system.runs():
+            if not self.finished(name, label, temperature):
+                self._make(name, label, temperature)
 
-        def relaxed() -> Any:  # noqa: ANN401 (Structure)
-            found = relax(self.campaign.candidates()[label][0], TeacherCalculator(), START_RELAXATION)
-            return found.structure
-
-        cell = kept(file, relaxed)
-        return to_atoms(cell).repeat(self.system.supercell)
-
-    def place(self, model: str, label: str, temperature_K: float) -> Path:
-        """Folder of one run."""
-        return self.folder / "md" / model / f"{label}-{temperature_K:g}K"
-
-    def make(self, model: str, key: str, label: str, temperature_K: float, calculator: Any) -> SegmentOutcome:  # noqa: ANN401
-        """Make one run, or go on with it; one that is finished is not touched. `key` tells potentials apart."""
+    def _make(self, name: str, label: str, temperature_K: float) -> None:
         settings = self.system.md(self.campaign.spec, label, temperature_K)
-        name = f"{model} {label} {temperature_K:g} K"
 
         def show(found: Progress) -> None:
-            print(f"{name}: step {found.step} of {settings.n_steps}", file=sys.stderr, flush=True)
+            line = f"{name} {label} {temperature_K:g} K: step {found.step} of {settings.n_steps}"
+            print(line, file=sys.stderr, flush=True)
 
-        outcome = run_segments(
+        run_segments(
             self.start(label),
-            calculator,
+            self._calculator(name),
             settings,
-            self.place(model, label, temperature_K),
-            model_key=key,
+            self._place(name, label, temperature_K),
+            model_key=LEVEL_OF_THEORY if name == TEACHER else self.models.reference(name).sha256,
             on_progress=show,
             control=SegmentControl(checkpoint_s=60, progress_s=60),
         )
-        assert outcome.status is not RunStatus.PAUSED
-        return outcome
+
+    def start(self, label: str) -> Atoms:
+        """Supercell of the lowest screened ordering as the teacher relaxes it, for all potentials."""
+        file = self.campaign.folder / "md" / f"{label}.start.json"
+        ordering = self.campaign.candidates()[label][0]
+        cell = kept(file, lambda: relax(ordering, TeacherCalculator(), START_RELAXATION).structure)
+        return to_atoms(cell).repeat(self.system.supercell)
+
+    def finished(self, name: str, label: str, temperature_K: float) -> bool:
+        """Whether a run has come to its end, its planned one or an explosion."""
+        settings = self.system.md(self.campaign.spec, label, temperature_K)
+        return RunFolder(self._place(name, label, temperature_K)).holds_end(settings)
+
+    def trajectory(self, name: str, label: str, temperature_K: float) -> Trajectory:
+        """The frames of a run."""
+        return read_trajectory(RunFolder(self._place(name, label, temperature_K)).trajectory)
+
+    def diffusion(self, name: str, label: str, temperature_K: float) -> Diffusion:
+        """Diffusivity and state of the host, as in the transport stage."""
+        run, spec = self.trajectory(name, label, temperature_K), self.campaign.spec
+        return analyze_trajectory(
+            run.positions_A,
+            run.lattice_A,
+            run.species,
+            spec.mobile,
+            run.time_step_ps,
+            temperature_K,
+            charge_e=abs(spec.charges[spec.mobile]),
+            discard_ps=self.system.discard_ps,
+        )
+
+    def density_halves(self, name: str, label: str, temperature_K: float) -> list[Array]:
+        """Density of the mobile ions in the first and in the second half of a run, folded into the ordering's cell."""
+        run = self.trajectory(name, label, temperature_K)
+        frame = host_frame(
+            run.positions_A,
+            run.lattice_A,
+            run.species,
+            self.campaign.spec.mobile,
+            run.time_step_ps,
+            discard_ps=self.system.discard_ps,
+        )
+        matrix = supercell_of(self.system.supercell)
+        cell = np.linalg.inv(matrix) @ frame.lattice_A
+        return [smoothed(counts.astype(float), cell, SMOOTHING_A) for counts in counts_of(frame, matrix, VOXEL_A, 2)]
+
+    def force_errors(self, name: str, label: str, temperature_K: float) -> ForceErrors:
+        """Errors of a model on frames of the teacher's run."""
+        own, other = (self._points(which, label, temperature_K) for which in (TEACHER, name))
+        return compare_forces(own["forces"], other["forces"], own["energies"], other["energies"])
+
+    def _points(self, name: str, label: str, temperature_K: float) -> dict[str, list[Any]]:
+        """Energies (eV/atom) and forces (eV/A) of one potential on frames of the teacher's run."""
+        folder = self.campaign.folder / "md" / "teacher's frames" / name
+        return kept(
+            folder / f"{label}-{temperature_K:g}K.json",
+            lambda: self._evaluate(name, self._frames(label, temperature_K)),
+        )
+
+    def _frames(self, label: str, temperature_K: float) -> list[Atoms]:
+        run = self.trajectory(TEACHER, label, temperature_K)
+        first = round(self.system.discard_ps / run.time_step_ps)
+        chosen = np.linspace(first, len(run.positions_A) - 1, CHECKED_FRAMES).round().astype(int)
+        return [Atoms(run.species, positions=run.positions_A[k], cell=run.lattice_A, pbc=True) for k in chosen]
+
+    def _evaluate(self, name: str, frames: list[Atoms]) -> dict[str, list[Any]]:
+        points = evaluate_many(frames, self._calculator(name), stress=False)
+        sound = [point for point in points if isinstance(point, PointResult)]
+        if len(sound) < len(frames):
+            raise next(point for point in points if isinstance(point, Exception))
+        return {
+            "energies": [point.energy_eV / len(frames[0]) for point in sound],
+            "forces": [point.forces_eV_per_A.tolist() for point in sound],
+        }
+
+    def _place(self, name: str, label: str, temperature_K: float) -> Path:
+        return self.campaign.folder / "md" / name / f"{label}-{temperature_K:g}K"
+
+    def _calculator(self, name: str) -> Any:  # noqa: ANN401 (ASE calculator)
+        if name == TEACHER:
+            return TeacherCalculator()
+        return self.models.calculator(name, self.campaign.spec.transport.dtype)

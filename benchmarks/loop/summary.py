@@ -1,0 +1,208 @@
+"""Tables and plain statements from the results of one system; nothing is computed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compare import SIGMAS
+from ground_states import OWN, VIEWS
+from models import NAMES, TUNED
+from runs import TEACHER
+
+Row = dict[str, Any]
+HULL_GOAL_MEV_PER_ATOM = 1.0
+ENERGY_GOAL_EV = 0.02
+NONE = "–"
+
+
+def report(found: Row) -> str:
+    """All tables and statements as Markdown."""
+    parts = [conditions(found), hull_table(found), composition_table(found)]
+    if found["runs"]:
+        parts += [run_table(found), energy_table(found)]
+    return "\n\n".join([*parts, statements(found)])
+
+
+def conditions(found: Row) -> str:
+    """What was run, in one paragraph."""
+    given, md = found["conditions"], found["conditions"]["md"]
+    labels = " + ".join(str(given["labels"][part]) for part in ("train", "valid", "test"))
+    atoms = ", ".join(f"{label}: {n} atoms" for label, n in md["atoms"].items())
+    trained = "; ".join(
+        f"{name}: {row['test_energy_rmse_meV_per_atom']:.1f} meV/atom, {row['test_force_rmse_meV_per_A']:.0f} meV/A"
+        for name, row in found["models"].items()
+    )
+    return (
+        f"Labels (training, validation, test): {labels}. Relaxations to {given['relaxation']['fmax_eV_per_A']:g} eV/A "
+        f"in at most {given['relaxation']['max_steps']} steps. MD: {atoms}; {md['time_ps']:g} ps of which "
+        f"{md['discard_ps']:g} are dropped, steps of {md['time_step_fs']:g} fs, {md['thermostat']} with "
+        f"{md['damping_fs']:g} fs. Test errors on the labels: {trained}."
+    )
+
+
+def hull_table(found: Row) -> str:
+    """Errors of hulls by model and view."""
+    lines = _head(
+        "model",
+        "compared on",
+        "formation energy, MAE (max)",
+        "energy above hull, MAE (max)",
+        "all orderings, MAE",
+        "stable: both / model only / teacher only / neither",
+        "same lowest ordering",
+        "pairs ranked right",
+    )
+    for name in NAMES:
+        for view in VIEWS:
+            hull = found["hulls"][name][view]
+            points = hull["points"]
+            alike = sum(point["same_lowest"] for point in points)
+            lines.append(
+                f"| {name} | {view} | {hull['formation_mae']:.2f} ({hull['formation_max']:.2f}) | "
+                f"{hull['above_hull_mae']:.2f} ({hull['above_hull_max']:.2f}) | {hull['orderings_mae']:.2f} | "
+                f"{' / '.join(map(str, hull['confusion']))} | {alike} of {len(points)} | "
+                f"{hull['pairs_right']} of {hull['pairs']} |"
+            )
+    return "\n".join(lines)
+
+
+def composition_table(found: Row) -> str:
+    """Formation energy and energy above the hull of each composition, each potential relaxing for itself."""
+    lines = _head("composition", TEACHER, *NAMES)
+    hulls = {name: found["hulls"][name][OWN]["points"] for name in NAMES}
+    for rows in zip(*hulls.values(), strict=True):
+        if not rows[0]["end_member"]:
+            cells = [f"{rows[0]['formation']:.1f} ({rows[0]['above_hull']:.1f})"]
+            cells += [f"{row['model_formation']:.1f} ({row['model_above_hull']:.1f})" for row in rows]
+            lines.append(f"| {rows[0]['label']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def run_table(found: Row) -> str:
+    """Diffusivities, hosts, density maps and forces of all runs."""
+    lines = _head(
+        "composition",
+        "T, K",
+        "potential",
+        "D, 1e-5 cm2/s",
+        "joint sigmas from teacher",
+        "hops",
+        "verdict",
+        "map overlap (noise)",
+        "map correlation (noise)",
+        "force RMSE, meV/A (slope)",
+        "energy RMSE, meV/atom",
+    )
+    for row in found["runs"]:
+        value, std = (1e5 * row[f"diffusivity{part}_cm2_per_s"] for part in ("", "_std"))
+        sigmas = row.get("sigmas")
+        cells = [row["composition"], f"{row['temperature_K']:g}", row["potential"], f"{value:.2f} ± {std:.2f}"]
+        cells += [NONE if sigmas is None else f"{sigmas:.1f}", str(row["n_hops"]), row["verdict"].replace("_", " ")]
+        lines.append("| " + " | ".join([*cells, *_map_cells(row)]) + " |")
+    return "\n".join(lines)
+
+
+def _map_cells(row: Row) -> list[str]:
+    if "map" not in row:
+        return [NONE] * 4
+    found, frames = row["map"], row["frames"]
+    return [
+        f"{found['overlap']:.2f} ({found['noise_overlap']:.2f})",
+        f"{found['correlation']:.2f} ({found['noise_correlation']:.2f})",
+        f"{frames['force_rmse_meV_per_A']:.0f} ({frames['force_slope']:.2f})",
+        f"{frames['energy_rmse_meV_per_atom']:.1f}",
+    ]
+
+
+def energy_table(found: Row) -> str:
+    """Activation energies."""
+    lines = _head("composition", "potential", "Ea, eV", "joint sigmas from teacher")
+    for row in found["activation_energies"]:
+        sigmas = NONE if row["sigmas"] is None else f"{row['sigmas']:.1f}"
+        value = f"{row['value_eV']:.2f} ± {row['std_eV']:.2f}"
+        lines.append(f"| {row['composition']} | {row['potential']} | {value} | {sigmas} |")
+    return "\n".join(lines)
+
+
+def statements(found: Row) -> str:
+    """What holds and what fails for the tuned model, from the numbers alone."""
+    lines = [*_hull_statements(found), *_run_statements(found), *_energy_statements(found)]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _hull_statements(found: Row) -> list[str]:
+    errors = {name: found["hulls"][name][OWN]["above_hull_mae"] for name in NAMES}
+    hull = found["hulls"][TUNED][OWN]
+    met = "met" if errors[TUNED] < HULL_GOAL_MEV_PER_ATOM else "**missed**"
+    others = ", ".join(f"{name} {errors[name]:.2f}" for name in NAMES if name != TUNED)
+    both, extra, lost, neither = hull["confusion"]
+    wrong = [point["label"] for point in hull["points"] if _stable(point, "") != _stable(point, "model_")]
+    best = min(errors, key=lambda name: errors[name])
+    distance = (
+        f"Energy above hull: mean absolute error {errors[TUNED]:.2f} meV/atom with the tuned model; the goal of "
+        f"{HULL_GOAL_MEV_PER_ATOM:g} is {met}. Others: {others}."
+    )
+    right = f"Hull membership: {both + neither} of {both + extra + lost + neither} compositions between the ends right"
+    lines = [distance, right + (f"; wrong: {', '.join(wrong)}." if wrong else ".")]
+    if best != TUNED:
+        lines.append(f"On the hull the tuned model is **not the best**: {best} has the smallest error.")
+    return lines
+
+
+def _stable(point: Row, whose: str) -> bool:
+    return point[f"{whose}above_hull"] < 1e-5  # noqa: PLR2004 (meV/atom, rounding)
+
+
+def _run_statements(found: Row) -> list[str]:
+    lines = []
+    for name in NAMES:
+        rows = [row for row in found["runs"] if row["potential"] == name and "map" in row]
+        if not rows:
+            continue
+        broken = [_run(row) for row in rows if row["verdict"] == "framework_unstable"]
+        judged = [row for row in rows if row["sigmas"] is not None and row["verdict"] != "framework_unstable"]
+        far = [f"{_run(row)} ({row['sigmas']:.1f})" for row in judged if row["sigmas"] > SIGMAS]
+        maps = [row["map"]["overlap"] / row["map"]["noise_overlap"] for row in rows]
+        line = (
+            f"Diffusivity, {name}: {len(judged) - len(far)} of {len(rows)} runs within {SIGMAS:g} joint standard "
+            f"deviations of the teacher; density maps reach {min(maps):.2f} to {max(maps):.2f} of the teacher's "
+            "overlap with itself"
+        )
+        line += f"; apart: {', '.join(far)}" * bool(far) + f"; the host does not hold: {', '.join(broken)}" * bool(
+            broken
+        )
+        lines.append(line + ".")
+    unsound = [_run(row) for row in found["runs"] if row["potential"] == TEACHER and row["verdict"] != "ok"]
+    if unsound:
+        lines.append(f"The teacher's own runs are not sound at {', '.join(unsound)}: see the verdicts.")
+    return lines
+
+
+def _run(row: Row) -> str:
+    return f"{row['composition']} at {row['temperature_K']:g} K"
+
+
+def _energy_statements(found: Row) -> list[str]:
+    rows = {(row["composition"], row["potential"]): row for row in found["activation_energies"]}
+    lines = []
+    for (label, name), row in rows.items():
+        if name == TUNED and (own := rows.get((label, TEACHER))) is not None:
+            difference = row["value_eV"] - own["value_eV"]
+            close = abs(difference) <= ENERGY_GOAL_EV
+            verdict = (
+                "within the goal" if close else "within the joint error" if row["sigmas"] <= SIGMAS else "**apart**"
+            )
+            joint = (row["std_eV"] ** 2 + own["std_eV"] ** 2) ** 0.5
+            lines.append(
+                f"Activation energy of {label}: tuned minus teacher {difference:+.2f} ± {joint:.2f} eV, {verdict}"
+                + (
+                    "."
+                    if joint <= ENERGY_GOAL_EV
+                    else f"; runs of this length cannot test a goal of {ENERGY_GOAL_EV:g} eV."
+                )
+            )
+    return lines
+
+
+def _head(*columns: str) -> list[str]:
+    return ["| " + " | ".join(columns) + " |", "| --- |" + " --- |" * (len(columns) - 1)]
