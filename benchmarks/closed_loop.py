@@ -25,8 +25,9 @@ def main() -> None:
     """Run the stages that were asked for."""
     from campaign import Campaign
     from ground_states import GroundStates
-    from models import NAMES, Models
-    from runs import TEACHER, Runs
+    from models import Models
+    from names import MODELS, TEACHER
+    from runs import Runs
     from systems import SYSTEMS
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -46,7 +47,7 @@ def main() -> None:
     if options.stage in {"teacher-md", "all"}:
         runs.make(TEACHER)
     if options.stage in {"models-md", "all"}:
-        for name in NAMES:
+        for name in MODELS:
             runs.make(name)
     if options.stage in {"report", "all"}:
         from figure import draw

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ground_states import OWN
-from models import FOUNDATION, NAIVE, NAMES, SCRATCH, TUNED
-from runs import TEACHER
+from names import FOUNDATION, MODELS, NAIVE, OWN, SCRATCH, TEACHER, TUNED
 
 Row = dict[str, Any]
 # Okabe and Ito, Color Universal Design (2008)
@@ -43,7 +41,7 @@ def draw(found: Row, file: Path) -> None:
 
 def _parity(panel: Any, found: Row) -> None:  # noqa: ANN401 (matplotlib)
     values = []
-    for name in NAMES:
+    for name in MODELS:
         points = [point for point in found["hulls"][name][OWN]["points"] if not point["end_member"]]
         x, y = ([point[key] for point in points] for key in ("formation", "model_formation"))
         colour, marker = STYLES[name]
@@ -55,13 +53,13 @@ def _parity(panel: Any, found: Row) -> None:  # noqa: ANN401 (matplotlib)
 
 
 def _hull(panel: Any, found: Row) -> None:  # noqa: ANN401 (matplotlib)
-    points = {name: found["hulls"][name][OWN]["points"] for name in NAMES}
+    points = {name: found["hulls"][name][OWN]["points"] for name in MODELS}
     own = points[TUNED]
     names = [point["label"] for point in own]
     place = np.arange(len(names))
     colour, marker = STYLES[TEACHER]
     panel.plot(place, [point["formation"] for point in own], marker, color=colour, ms=10, label=TEACHER)
-    for column, name in enumerate(NAMES):
+    for column, name in enumerate(MODELS):
         colour, marker = STYLES[name]
         shifted = place + 0.12 * (column - 1.5)
         heights = [point["model_formation"] for point in points[name]]
@@ -73,7 +71,7 @@ def _hull(panel: Any, found: Row) -> None:  # noqa: ANN401 (matplotlib)
 
 
 def _arrhenius(panel: Any, found: Row, label: str) -> None:  # noqa: ANN401 (matplotlib)
-    for column, name in enumerate((TEACHER, *NAMES)):
+    for column, name in enumerate((TEACHER, *MODELS)):
         rows = [row for row in found["runs"] if (row["potential"], row["composition"]) == (name, label)]
         rows = [row for row in rows if row["diffusivity_cm2_per_s"] > 0]
         if not rows:

@@ -10,22 +10,15 @@ from typing import Any
 import numpy as np
 from campaign import Campaign, kept
 from compare import EnergyTable
-from models import NAMES, Models
+from models import Models
+from names import FIXED, MODELS, SAME, TEACHER
 from pymatgen.core import Structure
-from runs import TEACHER
 from teacher import TeacherCalculator
 
 from superionic.ordering.composition import grid_cell
 from superionic.potentials.atoms import to_atoms
 from superionic.potentials.batch import energies_many
 from superionic.potentials.jobs import relax_all
-
-OWN, SAME, FIXED = "own relaxation", "structures of the model", "structures of the teacher"
-VIEWS = {
-    OWN: "each potential relaxes the orderings itself: what a campaign reports against what the teacher would report",
-    SAME: "structures as the model relaxes them, single points of the teacher",
-    FIXED: "structures as the teacher relaxes them, single points of the model",
-}
 
 
 @dataclass(frozen=True)
@@ -46,9 +39,9 @@ class GroundStates:
     def make(self) -> None:
         """Relax everything that has not been."""
         for label in self.campaign.candidates():
-            for name in (TEACHER, *NAMES):
+            for name in (TEACHER, *MODELS):
                 self.relaxed(name, label)
-            for name in NAMES:
+            for name in MODELS:
                 self.single_points(name, TEACHER, label)
                 self.single_points(TEACHER, name, label)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from campaign import Campaign, kept
+from names import FOUNDATION, TUNED
 
 from superionic.potentials.registry import foundation_ref, load_calculator
 from superionic.potentials.schemas import PotentialRef
@@ -17,8 +18,6 @@ from superionic.stages import ScratchSettings, TrainingMode
 from superionic.training.jobs import FineTuneMaker
 from superionic.training.schemas import ModelDoc
 
-FOUNDATION, TUNED, NAIVE, SCRATCH = "foundation", "tuned", "naive", "scratch"
-NAMES = (FOUNDATION, TUNED, NAIVE, SCRATCH)
 MINI = ScratchSettings(channels=40, max_L=0, max_ell=2, layers=2, correlation=2, r_max_A=5.0)
 """The architecture of superionic-mini, so that scratch differs from the others by its start alone."""
 

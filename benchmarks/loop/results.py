@@ -8,9 +8,10 @@ from typing import Any
 
 from campaign import Campaign
 from compare import compare_hulls, compare_maps, joint_sigmas, joint_sigmas_of_logs
-from ground_states import VIEWS, GroundStates
-from models import NAMES, Models
-from runs import CHECKED_FRAMES, SMOOTHING_A, TEACHER, VOXEL_A, Runs
+from ground_states import GroundStates
+from models import Models
+from names import FOUNDATION, MODELS, TEACHER, VIEWS
+from runs import CHECKED_FRAMES, SMOOTHING_A, VOXEL_A, Runs
 from systems import LoopSystem
 
 from superionic.errors import TransportInputError
@@ -20,7 +21,7 @@ from superionic.transport.arrhenius import fit_arrhenius
 from superionic.transport.result import Diffusion
 
 Row = dict[str, Any]
-POTENTIALS = (TEACHER, *NAMES)
+POTENTIALS = (TEACHER, *MODELS)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Results:
             "teacher": f"{LEVEL_OF_THEORY}, a surrogate for VASP-SCAN",
             "software": software_versions(),
             "conditions": self._conditions(),
-            "models": {name: self._model(name) for name in NAMES[1:]},
+            "models": {name: self._model(name) for name in MODELS if name != FOUNDATION},
             "hulls": self.hulls(),
             "runs": runs,
             "activation_energies": self.activation_energies(runs),
@@ -90,7 +91,7 @@ class Results:
     def hulls(self) -> Row:
         """Comparison of the hulls by model and view."""
         states = GroundStates(self.campaign, self.models)
-        return {name: {view: asdict(compare_hulls(states.table(name, view))) for view in VIEWS} for name in NAMES}
+        return {name: {view: asdict(compare_hulls(states.table(name, view))) for view in VIEWS} for name in MODELS}
 
     def runs(self) -> list[Row]:
         """One row per potential, composition and temperature whose run has ended."""

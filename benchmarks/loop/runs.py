@@ -12,6 +12,7 @@ from ase import Atoms
 from campaign import Campaign, kept
 from compare import ForceErrors, compare_forces
 from models import Models
+from names import TEACHER
 from systems import LoopSystem
 from teacher import LEVEL_OF_THEORY, TeacherCalculator
 
@@ -27,7 +28,6 @@ from superionic.transport.pathways.density import counts_of, smoothed, supercell
 from superionic.transport.result import Diffusion
 from superionic.transport.trajectory import Trajectory, read_trajectory
 
-TEACHER = "teacher"
 START_RELAXATION = RelaxSettings(fmax_eV_per_A=0.05, max_steps=200)
 VOXEL_A, SMOOTHING_A = 0.3, 0.4
 CHECKED_FRAMES = 40

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from compare import SIGMAS
-from ground_states import OWN, VIEWS
-from models import NAMES, TUNED
-from runs import TEACHER
+from names import MODELS, OWN, TEACHER, TUNED, VIEWS
 
 Row = dict[str, Any]
 HULL_GOAL_MEV_PER_ATOM = 1.0
@@ -52,7 +50,7 @@ def hull_table(found: Row) -> str:
         "same lowest ordering",
         "pairs ranked right",
     )
-    for name in NAMES:
+    for name in MODELS:
         for view in VIEWS:
             hull = found["hulls"][name][view]
             points = hull["points"]
@@ -68,8 +66,8 @@ def hull_table(found: Row) -> str:
 
 def composition_table(found: Row) -> str:
     """Formation energy and energy above the hull of each composition, each potential relaxing for itself."""
-    lines = _head("composition", TEACHER, *NAMES)
-    hulls = {name: found["hulls"][name][OWN]["points"] for name in NAMES}
+    lines = _head("composition", TEACHER, *MODELS)
+    hulls = {name: found["hulls"][name][OWN]["points"] for name in MODELS}
     for rows in zip(*hulls.values(), strict=True):
         if not rows[0]["end_member"]:
             cells = [f"{rows[0]['formation']:.1f} ({rows[0]['above_hull']:.1f})"]
@@ -131,10 +129,10 @@ def statements(found: Row) -> str:
 
 
 def _hull_statements(found: Row) -> list[str]:
-    errors = {name: found["hulls"][name][OWN]["above_hull_mae"] for name in NAMES}
+    errors = {name: found["hulls"][name][OWN]["above_hull_mae"] for name in MODELS}
     hull = found["hulls"][TUNED][OWN]
     met = "met" if errors[TUNED] < HULL_GOAL_MEV_PER_ATOM else "**missed**"
-    others = ", ".join(f"{name} {errors[name]:.2f}" for name in NAMES if name != TUNED)
+    others = ", ".join(f"{name} {errors[name]:.2f}" for name in MODELS if name != TUNED)
     both, extra, lost, neither = hull["confusion"]
     wrong = [point["label"] for point in hull["points"] if _stable(point, "") != _stable(point, "model_")]
     best = min(errors, key=lambda name: errors[name])
@@ -155,7 +153,7 @@ def _stable(point: Row, whose: str) -> bool:
 
 def _run_statements(found: Row) -> list[str]:
     lines = []
-    for name in NAMES:
+    for name in MODELS:
         rows = [row for row in found["runs"] if row["potential"] == name and "map" in row]
         if not rows:
             continue
