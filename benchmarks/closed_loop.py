@@ -26,7 +26,7 @@ def main() -> None:
     from campaign import Campaign
     from ground_states import GroundStates
     from models import Models
-    from names import MODELS, TEACHER
+    from names import MODELS
     from runs import Runs
     from systems import SYSTEMS
 
@@ -45,7 +45,7 @@ def main() -> None:
     if options.stage in {"statics", "all"}:
         GroundStates(campaign, models).make()
     if options.stage in {"teacher-md", "all"}:
-        runs.make(TEACHER)
+        runs.make_teachers()
     if options.stage in {"models-md", "all"}:
         for name in MODELS:
             runs.make(name)

@@ -16,7 +16,7 @@ from names import TEACHER
 from systems import LoopSystem
 from teacher import LEVEL_OF_THEORY, TeacherCalculator
 
-from superionic.dynamics import Progress, SegmentControl, run_segments
+from superionic.dynamics import Progress, RunRequest, SegmentControl, run_segments, run_together
 from superionic.dynamics.run_folder import RunFolder
 from superionic.potentials.atoms import to_atoms
 from superionic.potentials.batch import PointResult, evaluate_many
@@ -29,6 +29,7 @@ from superionic.transport.result import Diffusion
 from superionic.transport.trajectory import Trajectory, read_trajectory
 
 START_RELAXATION = RelaxSettings(fmax_eV_per_A=0.05, max_steps=200)
+CONTROL = SegmentControl(checkpoint_s=60, progress_s=60)
 VOXEL_A, SMOOTHING_A = 0.3, 0.4
 CHECKED_FRAMES = 40
 """Frames of each of the teacher's runs on which the forces of the models are compared with the teacher's."""
@@ -52,28 +53,47 @@ class Runs:
     campaign: Campaign
     models: Models
 
-    def make(self, name: str) -> None:
-        """Make the runs of one potential, or go on with them; finished ones are not touched."""
-        for label, temperature in self.system.runs():
-            if not self.finished(name, label, temperature):
-                self._make(name, label, temperature)
+    def make_teachers(self) -> None:
+        """Make the teacher's runs one after the other, or go on with them; finished ones are not touched.
 
-    def _make(self, name: str, label: str, temperature_K: float) -> None:
+        Several structures in one call of CHGNet, or a second thread, take no less processor time.
+        """
+        for label, temperature in self.system.runs():
+            request = self._request(TEACHER, label, temperature)
+            run_segments(
+                request.atoms,
+                TeacherCalculator(),
+                request.settings,
+                request.folder,
+                model_key=LEVEL_OF_THEORY,
+                on_progress=request.on_progress,
+                control=CONTROL,
+            )
+
+    def make(self, name: str) -> None:
+        """Make a model's runs side by side, or go on with them; finished ones are not touched.
+
+        Raises
+        ------
+        Exception
+            What has stopped a run; one that explodes ends for good and counts.
+        """
+        if all(self.finished(name, *run) for run in self.system.runs()):
+            return
+        requests = [self._request(name, *run) for run in self.system.runs()]
+        key = self.models.reference(name).sha256
+        for outcome in run_together(requests, self._calculator(name), model_key=key, control=CONTROL):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    def _request(self, name: str, label: str, temperature_K: float) -> RunRequest:
         settings = self.system.md(self.campaign.spec, label, temperature_K)
 
         def show(found: Progress) -> None:
             line = f"{name} {label} {temperature_K:g} K: step {found.step} of {settings.n_steps}"
             print(line, file=sys.stderr, flush=True)
 
-        run_segments(
-            self.start(label),
-            self._calculator(name),
-            settings,
-            self._place(name, label, temperature_K),
-            model_key=LEVEL_OF_THEORY if name == TEACHER else self.models.reference(name).sha256,
-            on_progress=show,
-            control=SegmentControl(checkpoint_s=60, progress_s=60),
-        )
+        return RunRequest(self.start(label), settings, self._place(name, label, temperature_K), show)
 
     def start(self, label: str) -> Atoms:
         """Supercell of the lowest screened ordering as the teacher relaxes it, for all potentials."""
