@@ -1,12 +1,12 @@
 """The closed-loop test: what the tuned model of a laptop campaign says, against its own teacher asked directly.
 
     superionic run workflows/nasicon.yaml --profile laptop -C nasicon
-    OMP_NUM_THREADS=1 python benchmarks/closed_loop.py nasicon all --project nasicon [--folder DIR] [--figure F]
+    OMP_NUM_THREADS=1 python benchmarks/closed_loop.py nasicon all --project nasicon [--folder DIR]
 
 The teacher is CHGNet r2SCAN, a surrogate for VASP-SCAN. Stages: `teacher-md` takes an hour on a core of its own,
-`statics` and `models-md` some twenty minutes each; `report` prints the tables from what is finished. Each can be
-killed and called again: it goes on where it was. `teacher-md` needs no more of the campaign than its screenings, the
-others need its ground states.
+`statics` and `models-md` some twenty minutes each; `report` prints the tables from what is finished, and writes a
+figure and a section of a page if asked to. Each can be killed and called again: it goes on where it was. `teacher-md`
+needs no more of the campaign than its screenings, the others need its ground states.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ def main() -> None:
     parser.add_argument("--project", type=Path, required=True, help="project folder of the campaign; only read")
     parser.add_argument("--folder", type=Path, default=Path("closed-loop"), help="keeps what is computed")
     parser.add_argument("--figure", type=Path, help="write the figure as SVG or PNG")
+    parser.add_argument(
+        "--page", type=Path, help="put the report into this page, in place of an older one"
+    )
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     system = SYSTEMS[options.system]
@@ -51,14 +54,17 @@ def main() -> None:
             runs.make(name)
     if options.stage in {"report", "all"}:
         from figure import draw
+        from page import put
         from results import Results
         from summary import report
 
         found = Results(system, campaign, models).gather()
         (campaign.folder / "results.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
-        print(report(found))
+        print(text := report(found))
         if options.figure:
             draw(found, options.figure)
+        if options.page:
+            put(options.page, system.name, text)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,17 @@ class Results:
             "hulls": self.hulls(),
             "runs": runs,
             "activation_energies": self.activation_energies(runs),
+            "missing": self._missing(),
         }
+
+    def _missing(self) -> list[str]:
+        runs = Runs(self.system, self.campaign, self.models)
+        return [
+            f"{name} {label} {temperature:g} K"
+            for name in POTENTIALS
+            for label, temperature in self.system.runs()
+            if not runs.finished(name, label, temperature)
+        ]
 
     def _conditions(self) -> Row:
         relax, dataset = self.campaign.spec.stability.relax, self.campaign.dataset()

@@ -18,6 +18,8 @@ def report(found: Row) -> str:
     parts = [conditions(found), hull_table(found), composition_table(found)]
     if found["runs"]:
         parts += [run_table(found), energy_table(found)]
+    if found["missing"]:
+        parts.append(f"Not run yet: {', '.join(found['missing'])}.")
     return "\n\n".join([*parts, statements(found)])
 
 

@@ -10,7 +10,7 @@ import pytest
 from pymatgen.core import Composition
 
 ROOMS = Path(__file__).parents[2] / "benchmarks" / "loop"
-MODULES = ("names", "compare", "summary")
+MODULES = ("names", "compare", "summary", "page")
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +182,13 @@ def test_tables_have_a_row_per_run_and_a_cell_per_column(rooms, results):
         lines = getattr(rooms["summary"], make)(results).splitlines()
         assert len(lines) == rows + 2
         assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_report_replaces_the_section_of_its_system_alone(rooms, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("top\n% begin a\nold\n% end a\nmiddle\n% begin b\nkept\n% end b\n", encoding="utf-8")
+    for _ in range(2):
+        rooms["page"].put(page, "a", "new\n")
+    assert page.read_text() == "top\n% begin a\n\nnew\n\n% end a\nmiddle\n% begin b\nkept\n% end b\n"
+    with pytest.raises(ValueError, match="% begin c"):
+        rooms["page"].put(page, "c", "new")
