@@ -36,9 +36,7 @@ def main() -> None:
     parser.add_argument("--project", type=Path, required=True, help="project folder of the campaign; only read")
     parser.add_argument("--folder", type=Path, default=Path("closed-loop"), help="keeps what is computed")
     parser.add_argument("--figure", type=Path, help="write the figure as SVG or PNG")
-    parser.add_argument(
-        "--page", type=Path, help="put the report into this page, in place of an older one"
-    )
+    parser.add_argument("--page", type=Path, help="put the report into this page, in place of an older one")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     system = SYSTEMS[options.system]

@@ -61,14 +61,15 @@ class Campaign:
         DatabaseError
             If there is none yet.
         """
-        return self._kept("model", lambda: self._documents(ModelDoc, {"key": self._ground_states()[0].model_key})[0])
+        return self._kept("model", self._read_model)
 
     def dataset(self) -> DatasetDoc:
         """The data set that the model was trained on."""
         return self._kept("dataset", lambda: self._documents(DatasetDoc, {"key": {"$in": self.tuned().parents}})[0])
 
-    def _ground_states(self) -> list[GroundStateDoc]:
-        return self._documents(GroundStateDoc, {"spec_key": self.spec.key}, load=False)
+    def _read_model(self) -> ModelDoc:
+        ground_state, *_ = self._documents(GroundStateDoc, {"spec_key": self.spec.key})
+        return self._documents(ModelDoc, {"key": ground_state.model_key})[0]
 
     def _read_candidates(self) -> dict[str, list[Structure]]:
         kept = self.spec.stability.max_structures
@@ -81,13 +82,13 @@ class Campaign:
             raise DatabaseError(f"{self.project} holds no screening of {', '.join(missing)}: let the campaign go on")
         return {point.label: found[point.label] for point in self.spec.points}
 
-    def _documents(self, schema: type[DocT], wanted: dict[str, Any], *, load: bool = True) -> list[DocT]:
+    def _documents(self, schema: type[DocT], wanted: dict[str, Any]) -> list[DocT]:
         """Documents of a class, the newest first."""
         criteria = {"output.@class": schema.__name__} | {f"output.{name}": value for name, value in wanted.items()}
         with open_project(self.project) as (choice, _):
             store = job_store(choice)
             store.connect()
-            rows = list(store.query(criteria, sort={"completed_at": -1}, load=load))
+            rows = list(store.query(criteria, sort={"completed_at": -1}, load=True))
         if not rows:
             raise DatabaseError(f"{self.project} holds no {schema.__name__} of {self.spec.name} yet: let it go on")
         return [MontyDecoder().process_decoded(row["output"]) for row in rows]
