@@ -9,6 +9,7 @@ import numpy as np
 from names import FOUNDATION, MODELS, NAIVE, OWN, SCRATCH, TEACHER, TUNED
 
 Row = dict[str, Any]
+STABLE = 1e-5
 # Okabe and Ito, Color Universal Design (2008)
 STYLES = {
     TEACHER: ("#000000", "*"),
@@ -58,13 +59,16 @@ def _hull(panel: Any, found: Row) -> None:  # noqa: ANN401 (matplotlib)
     names = [point["label"] for point in own]
     place = np.arange(len(names))
     colour, marker = STYLES[TEACHER]
-    panel.plot(place, [point["formation"] for point in own], marker, color=colour, ms=10, label=TEACHER)
+    heights = [point["formation"] for point in own]
+    panel.plot(place, heights, marker, color=colour, ms=11, mfc="none", label=TEACHER)
+    stable = [k for k, point in enumerate(own) if point["above_hull"] < STABLE]
+    panel.plot(place[stable], [heights[k] for k in stable], marker, color=colour, ms=11)
     for column, name in enumerate(MODELS):
         colour, marker = STYLES[name]
         shifted = place + 0.12 * (column - 1.5)
         heights = [point["model_formation"] for point in points[name]]
         panel.plot(shifted, heights, marker, color=colour, ms=6, mfc="none", mew=1.5, label=name)
-        stable = [k for k, point in enumerate(points[name]) if point["model_above_hull"] < 1e-5]  # noqa: PLR2004 (rounding)
+        stable = [k for k, point in enumerate(points[name]) if point["model_above_hull"] < STABLE]
         panel.plot(shifted[stable], [heights[k] for k in stable], marker, color=colour, ms=6)
     panel.set_xticks(place, names, rotation=45, ha="right")
     panel.set(title="Lowest ordering (filled: stable)", ylabel="formation energy (meV/atom)")

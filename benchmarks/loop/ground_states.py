@@ -87,6 +87,11 @@ class GroundStates:
             ]
         return self._tabulated(rows)
 
+    def unfinished(self, name: str) -> tuple[int, int]:
+        """Relaxations that failed or did not reach the force criterion, and relaxations in all."""
+        rows = [row for label in self.campaign.candidates() for row in self.relaxed(name, label)]
+        return sum(row is None or not row["converged"] for row in rows), len(rows)
+
     def _tabulated(self, rows: Sequence[tuple[str, Structure, float, float]]) -> EnergyTable:
         spec = self.campaign.spec
         ends = [grid_cell(spec, spec.point(axes)).info for axes in spec.end_members]

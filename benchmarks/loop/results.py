@@ -70,11 +70,13 @@ class Results:
 
     def _conditions(self) -> Row:
         relax, dataset = self.campaign.spec.stability.relax, self.campaign.dataset()
+        states = GroundStates(self.campaign, self.models)
         first, *_ = (self.system.md(self.campaign.spec, *run) for run in self.system.runs())
         atoms = {label: len(self.campaign.candidates()[label][0]) for label in self.system.labels}
         return {
             "labels": dataset.counts,
             "relaxation": {"fmax_eV_per_A": relax.fmax_eV_per_A, "max_steps": relax.max_steps},
+            "unfinished_relaxations": {name: states.unfinished(name) for name in POTENTIALS},
             "md": {
                 "atoms": {label: n * math.prod(self.system.supercell) for label, n in atoms.items()},
                 "time_ps": self.system.time_ps,

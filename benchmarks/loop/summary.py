@@ -28,13 +28,14 @@ def conditions(found: Row) -> str:
     given, md = found["conditions"], found["conditions"]["md"]
     labels = " + ".join(str(given["labels"][part]) for part in ("train", "valid", "test"))
     atoms = ", ".join(f"{label}: {n} atoms" for label, n in md["atoms"].items())
+    unfinished = ", ".join(f"{name} {n} of {total}" for name, (n, total) in given["unfinished_relaxations"].items())
     trained = "; ".join(
         f"{name}: {row['test_energy_rmse_meV_per_atom']:.1f} meV/atom, {row['test_force_rmse_meV_per_A']:.0f} meV/A"
         for name, row in found["models"].items()
     )
     return (
         f"Labels (training, validation, test): {labels}. Relaxations to {given['relaxation']['fmax_eV_per_A']:g} eV/A "
-        f"in at most {given['relaxation']['max_steps']} steps. MD: {atoms}; {md['time_ps']:g} ps of which "
+        f"in at most {given['relaxation']['max_steps']} steps, not reached by {unfinished}. MD: {atoms}; {md['time_ps']:g} ps of which "
         f"{md['discard_ps']:g} are dropped, steps of {md['time_step_fs']:g} fs, {md['thermostat']} with "
         f"{md['damping_fs']:g} fs. Test errors on the labels: {trained}."
     )
