@@ -35,9 +35,9 @@ def conditions(found: Row) -> str:
     )
     return (
         f"Labels (training, validation, test): {labels}. Relaxations to {given['relaxation']['fmax_eV_per_A']:g} eV/A "
-        f"in at most {given['relaxation']['max_steps']} steps, not reached by {unfinished}. MD: {atoms}; {md['time_ps']:g} ps of which "
-        f"{md['discard_ps']:g} are dropped, steps of {md['time_step_fs']:g} fs, {md['thermostat']} with "
-        f"{md['damping_fs']:g} fs. Test errors on the labels: {trained}."
+        f"in at most {given['relaxation']['max_steps']} steps, not reached by {unfinished}. MD: {atoms}; "
+        f"{md['time_ps']:g} ps of which {md['discard_ps']:g} are dropped, steps of {md['time_step_fs']:g} fs, "
+        f"{md['thermostat']} with {md['damping_fs']:g} fs. Test errors on the labels: {trained}."
     )
 
 
