@@ -40,7 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     system = SYSTEMS[options.system]
-    campaign = Campaign(system.spec, options.project, options.folder / system.name)
+    campaign = Campaign(options.project, options.folder / system.name)
     models = Models(campaign)
     runs = Runs(system, campaign, models)
     if options.stage in {"statics", "all"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from superionic.database.stores import job_store
 from superionic.documents import BaseDoc
 from superionic.durable import write_whole
 from superionic.errors import DatabaseError
+from superionic.launch.campaigns import find_record, load_spec
 from superionic.potentials.schemas import ScreeningDoc
 from superionic.spec import ElectrolyteSpec
 from superionic.stability.schemas import GroundStateDoc
@@ -27,21 +29,36 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Campaign:
-    """A campaign as a project folder holds it, and a folder that keeps what was taken from it.
+    """The newest campaign of a project folder, and a folder that keeps what was taken from it.
 
     Attributes
     ----------
-    spec : ElectrolyteSpec
-        Its spec.
     project : Path
         Its project folder.
     folder : Path
         Folder of the closed-loop test.
     """
 
-    spec: ElectrolyteSpec
     project: Path
     folder: Path
+
+    @cached_property
+    def spec_key(self) -> str:
+        """Key under which its documents are filed."""
+        return str(self._submitted()["key"])
+
+    @cached_property
+    def spec(self) -> ElectrolyteSpec:
+        """Its spec as it was submitted; the file may have changed since."""
+        return ElectrolyteSpec.from_data(self._submitted()["spec"], f"campaign {self.spec_key}")
+
+    def _submitted(self) -> dict[str, Any]:
+        def read() -> dict[str, Any]:
+            with open_project(self.project) as (choice, _):
+                key = find_record(choice, None).key
+                return {"key": key, "spec": load_spec(choice, key).model_dump(mode="json")}
+
+        return self._kept("spec", read)
 
     def candidates(self) -> dict[str, list[Structure]]:
         """Screened orderings by composition, the lowest by the foundation first: what ground states are sought among.
@@ -68,13 +85,13 @@ class Campaign:
         return self._kept("dataset", lambda: self._documents(DatasetDoc, {"key": {"$in": self.tuned().parents}})[0])
 
     def _read_model(self) -> ModelDoc:
-        ground_state, *_ = self._documents(GroundStateDoc, {"spec_key": self.spec.key})
+        ground_state, *_ = self._documents(GroundStateDoc, {"spec_key": self.spec_key})
         return self._documents(ModelDoc, {"key": ground_state.model_key})[0]
 
     def _read_candidates(self) -> dict[str, list[Structure]]:
         kept = self.spec.stability.max_structures
         found: dict[str, list[Structure]] = {}
-        for doc in self._documents(ScreeningDoc, {"spec_key": self.spec.key}):
+        for doc in self._documents(ScreeningDoc, {"spec_key": self.spec_key}):
             if doc.composition is not None:
                 found.setdefault(doc.composition.label, [item.structure for item in doc.relaxed[:kept]])
         missing = [point.label for point in self.spec.points if point.label not in found]

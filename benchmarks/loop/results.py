@@ -48,7 +48,7 @@ class Results:
         return {
             "system": self.system.name,
             "campaign": self.campaign.spec.name,
-            "spec_key": self.campaign.spec.key,
+            "spec_key": self.campaign.spec_key,
             "teacher": f"{LEVEL_OF_THEORY}, a surrogate for VASP-SCAN",
             "software": software_versions(),
             "conditions": self._conditions(),

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from superionic.dynamics import MDSettings
 from superionic.provenance import derived_seed
 from superionic.spec import ElectrolyteSpec
-
-WORKFLOWS = Path(__file__).parents[2] / "workflows"
-PROFILE = "laptop"
 
 
 @dataclass(frozen=True)
@@ -21,7 +17,7 @@ class LoopSystem:
     Attributes
     ----------
     name : str
-        Name of its file in ``workflows/``.
+        Name of its file in ``workflows/``, whose profile `laptop` is the campaign.
     labels : tuple of str
         Compositions whose MD is compared.
     supercell : tuple of int, (3,)
@@ -38,11 +34,6 @@ class LoopSystem:
     temperatures_K: tuple[float, ...]
     time_ps: float
     discard_ps: float
-
-    @property
-    def spec(self) -> ElectrolyteSpec:
-        """The laptop campaign of the system."""
-        return ElectrolyteSpec.from_file(WORKFLOWS / f"{self.name}.yaml", PROFILE)
 
     def runs(self) -> Sequence[tuple[str, float]]:
         """Composition and temperature of each run, in the order in which they are made."""
