@@ -210,6 +210,11 @@ def joint_sigmas_of_logs(first: float, first_std: float, second: float, second_s
     return joint_sigmas(math.log(first), first_std / first, math.log(second), second_std / second)
 
 
+def joint_sigmas_of_counts(first: int, second: int) -> float:
+    """The same of two numbers of independent events in equal times, each with the variance of its expectation."""
+    return abs(first - second) / math.sqrt(max(first + second, 1))
+
+
 def overlap(first: ArrayLike, second: ArrayLike) -> float:
     """Common part of two densities on one grid, ``sum min(p, q)`` of the normalised ones: 1 if equal, 0 if apart."""
     p, q = _normalised(first), _normalised(second)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from campaign import Campaign
-from compare import compare_hulls, compare_maps, joint_sigmas, joint_sigmas_of_logs
+from compare import compare_hulls, compare_maps, joint_sigmas, joint_sigmas_of_counts, joint_sigmas_of_logs
 from ground_states import GroundStates
 from models import Models
 from names import FOUNDATION, MODELS, TEACHER, VIEWS
@@ -132,6 +132,7 @@ class Results:
                 model.diffusivity_cm2_per_s,
                 model.diffusivity_std_cm2_per_s,
             ),
+            "jump_sigmas": joint_sigmas_of_counts(own.n_hops, model.n_hops),
             "map": asdict(maps),
             "frames": asdict(runs.force_errors(name, *run)),
         }
@@ -171,9 +172,9 @@ def _numbers(found: Diffusion) -> Row:
 
 
 def _fit(runs: list[Row], name: str, label: str) -> tuple[float, float] | None:
-    """Activation energy and its standard deviation, eV; None where a run is missing, melted or without diffusion."""
+    """Activation energy and its error, eV; None unless both temperatures have a run whose verdict is ok."""
     rows = [row for row in runs if (row["potential"], row["composition"]) == (name, label)]
-    sound = [row for row in rows if row["verdict"] != "framework_unstable" and row["diffusivity_cm2_per_s"] > 0]
+    sound = [row for row in rows if row["verdict"] == "ok"]
     try:
         fit = fit_arrhenius(
             [row["temperature_K"] for row in sound],

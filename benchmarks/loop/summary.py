@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from compare import SIGMAS
@@ -87,7 +88,7 @@ def run_table(found: Row) -> str:
         "potential",
         "D, 1e-5 cm2/s",
         "joint sigmas from teacher",
-        "hops",
+        "jumps (sigmas)",
         "verdict",
         "map overlap (noise)",
         "map correlation (noise)",
@@ -98,9 +99,13 @@ def run_table(found: Row) -> str:
         value, std = (1e5 * row[f"diffusivity{part}_cm2_per_s"] for part in ("", "_std"))
         sigmas = row.get("sigmas")
         cells = [row["composition"], f"{row['temperature_K']:g}", row["potential"], f"{value:.2f} ± {std:.2f}"]
-        cells += [NONE if sigmas is None else f"{sigmas:.1f}", str(row["n_hops"]), row["verdict"].replace("_", " ")]
+        cells += [NONE if sigmas is None else f"{sigmas:.1f}", _jumps(row), row["verdict"].replace("_", " ")]
         lines.append("| " + " | ".join([*cells, *_map_cells(row)]) + " |")
     return "\n".join(lines)
+
+
+def _jumps(row: Row) -> str:
+    return f"{row['n_hops']} ({row['jump_sigmas']:.1f})" if "jump_sigmas" in row else str(row["n_hops"])
 
 
 def _map_cells(row: Row) -> list[str]:
@@ -155,27 +160,29 @@ def _stable(point: Row, whose: str) -> bool:
 
 
 def _run_statements(found: Row) -> list[str]:
+    own = {_run(row): row["verdict"] for row in found["runs"] if row["potential"] == TEACHER}
     lines = []
     for name in MODELS:
         rows = [row for row in found["runs"] if row["potential"] == name and "map" in row]
         if not rows:
             continue
         broken = [_run(row) for row in rows if row["verdict"] == "framework_unstable"]
-        judged = [row for row in rows if row["sigmas"] is not None and row["verdict"] != "framework_unstable"]
+        judged = [row for row in rows if row["verdict"] == own[_run(row)] == "ok"]
         far = [f"{_run(row)} ({row['sigmas']:.1f})" for row in judged if row["sigmas"] > SIGMAS]
+        jumps = [f"{_run(row)} ({row['jump_sigmas']:.1f})" for row in rows if row["jump_sigmas"] > SIGMAS]
         maps = [row["map"]["overlap"] / row["map"]["noise_overlap"] for row in rows]
         line = (
-            f"Diffusivity, {name}: {len(judged) - len(far)} of {len(rows)} runs within {SIGMAS:g} joint standard "
-            f"deviations of the teacher; density maps reach {min(maps):.2f} to {max(maps):.2f} of the teacher's "
-            "overlap with itself"
+            f"Diffusivity, {name}: of {len(rows)} runs {len(judged) - len(far)} within {SIGMAS:g} joint standard "
+            f"deviations of the teacher, {len(far)} apart, {len(rows) - len(judged)} undecided for want of a sound "
+            f"value; density maps reach {min(maps):.2f} to {max(maps):.2f} of the teacher's overlap with itself"
         )
-        line += f"; apart: {', '.join(far)}" * bool(far) + f"; the host does not hold: {', '.join(broken)}" * bool(
-            broken
-        )
+        line += f"; apart: {', '.join(far)}" * bool(far)
+        line += f"; other numbers of jumps: {', '.join(jumps)}" * bool(jumps)
+        line += f"; the host does not hold: {', '.join(broken)}" * bool(broken)
         lines.append(line + ".")
-    unsound = [_run(row) for row in found["runs"] if row["potential"] == TEACHER and row["verdict"] != "ok"]
+    unsound = [f"{run} ({verdict.replace('_', ' ')})" for run, verdict in own.items() if verdict != "ok"]
     if unsound:
-        lines.append(f"The teacher's own runs are not sound at {', '.join(unsound)}: see the verdicts.")
+        lines.append(f"The teacher's own runs give no diffusivity at {', '.join(unsound)}.")
     return lines
 
 
@@ -186,22 +193,18 @@ def _run(row: Row) -> str:
 def _energy_statements(found: Row) -> list[str]:
     rows = {(row["composition"], row["potential"]): row for row in found["activation_energies"]}
     lines = []
-    for (label, name), row in rows.items():
-        if name == TUNED and (own := rows.get((label, TEACHER))) is not None:
-            difference = row["value_eV"] - own["value_eV"]
-            close = abs(difference) <= ENERGY_GOAL_EV
-            verdict = (
-                "within the goal" if close else "within the joint error" if row["sigmas"] <= SIGMAS else "**apart**"
-            )
-            joint = (row["std_eV"] ** 2 + own["std_eV"] ** 2) ** 0.5
-            lines.append(
-                f"Activation energy of {label}: tuned minus teacher {difference:+.2f} ± {joint:.2f} eV, {verdict}"
-                + (
-                    "."
-                    if joint <= ENERGY_GOAL_EV
-                    else f"; runs of this length cannot test a goal of {ENERGY_GOAL_EV:g} eV."
-                )
-            )
+    for label in dict.fromkeys(row["composition"] for row in found["runs"]):
+        own, tuned = rows.get((label, TEACHER)), rows.get((label, TUNED))
+        if own is None or tuned is None:
+            lines.append(f"Activation energy of {label}: no comparison, for want of sound values at two temperatures.")
+            continue
+        difference, joint = tuned["value_eV"] - own["value_eV"], math.hypot(tuned["std_eV"], own["std_eV"])
+        agree = "within the joint error" if tuned["sigmas"] <= SIGMAS else "**apart**"
+        verdict = "within the goal" if abs(difference) <= ENERGY_GOAL_EV else agree
+        caution = "" if joint <= ENERGY_GOAL_EV else f"; such runs cannot test a goal of {ENERGY_GOAL_EV:g} eV"
+        lines.append(
+            f"Activation energy of {label}: tuned minus teacher {difference:+.2f} ± {joint:.2f} eV, {verdict}{caution}."
+        )
     return lines
 
 

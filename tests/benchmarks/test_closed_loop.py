@@ -107,6 +107,11 @@ def test_joint_error_of_logarithms_does_not_depend_on_the_order_or_the_unit(comp
     assert compare.joint_sigmas_of_logs(0.0, 0.1, 1.0, 0.1) is None
 
 
+def test_joint_error_of_counts_is_that_of_poisson(compare):
+    assert compare.joint_sigmas_of_counts(9, 16) == pytest.approx(7 / 5)
+    assert compare.joint_sigmas_of_counts(0, 0) == 0
+
+
 def test_identical_maps_overlap_fully_and_disjoint_ones_not_at_all(compare):
     density = np.random.default_rng(1).random((4, 5, 6))
     assert compare.overlap(density, 7 * density) == pytest.approx(1)
@@ -149,13 +154,13 @@ def results(rooms, table):
     run |= {"diffusivity_std_cm2_per_s": 2e-6}
     maps = {"overlap": 0.4, "correlation": 0.5, "noise_overlap": 0.8, "noise_correlation": 0.9}
     frames = {"force_rmse_meV_per_A": 90.0, "force_slope": 0.9, "energy_rmse_meV_per_atom": 2.0}
-    against = {"map": maps, "frames": frames}
+    against = {"map": maps, "frames": frames, "jump_sigmas": 1.0}
     return {
         "hulls": hulls,
         "runs": [
             run | {"potential": names.TEACHER},
             run | {"potential": names.TUNED, "sigmas": 0.5} | against,
-            run | {"potential": names.SCRATCH, "sigmas": 4.2} | against,
+            run | {"potential": names.SCRATCH} | against | {"sigmas": 4.2, "jump_sigmas": 3.0},
             run | {"potential": names.NAIVE, "sigmas": 0.1, "verdict": "framework_unstable"} | against,
         ],
         "activation_energies": [
@@ -170,11 +175,20 @@ def test_statements_name_every_failure(rooms, results):
     assert "25.00 meV/atom with the tuned model; the goal of 1 is **missed**" in said
     assert "1 of 2 compositions between the ends right; wrong: x=0.75" in said
     assert "**not the best**: scratch" in said
-    assert "scratch: 0 of 1 runs" in said
-    assert "apart: x=0.5 at 900 K (4.2)" in said
-    assert "naive: 0 of 1 runs" in said
+    assert "scratch: of 1 runs 0 within 2 joint standard deviations of the teacher, 1 apart, 0 undecided" in said
+    assert "apart: x=0.5 at 900 K (4.2); other numbers of jumps: x=0.5 at 900 K (3.0)" in said
+    assert "naive: of 1 runs 0 within 2 joint standard deviations of the teacher, 0 apart, 1 undecided" in said
     assert "the host does not hold: x=0.5 at 900 K" in said
-    assert "+0.10 ± 0.10 eV, within the joint error; runs of this length cannot test a goal of 0.02 eV" in said
+    assert "+0.10 ± 0.10 eV, within the joint error; such runs cannot test a goal of 0.02 eV" in said
+
+
+def test_no_agreement_is_claimed_where_the_teacher_has_no_sound_value(rooms, results):
+    results["runs"][0]["verdict"] = "too_few_hops"
+    results["activation_energies"] = []
+    said = rooms["summary"].statements(results)
+    assert "tuned: of 1 runs 0 within 2 joint standard deviations of the teacher, 0 apart, 1 undecided" in said
+    assert "The teacher's own runs give no diffusivity at x=0.5 at 900 K (too few hops)." in said
+    assert "Activation energy of x=0.5: no comparison" in said
 
 
 def test_tables_have_a_row_per_run_and_a_cell_per_column(rooms, results):
