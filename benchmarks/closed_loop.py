@@ -52,7 +52,7 @@ def main() -> None:
             runs.make(name)
     if options.stage in {"report", "all"}:
         from figure import draw
-        from page import put
+        from page import figure_block, put
         from results import Results
         from summary import report
 
@@ -62,7 +62,8 @@ def main() -> None:
         if options.figure:
             draw(found, options.figure)
         if options.page:
-            put(options.page, system.name, text)
+            block = figure_block(options.page, options.figure) if options.figure else ""
+            put(options.page, system.name, f"{block}\n\n{text}")
 
 
 if __name__ == "__main__":

@@ -206,3 +206,8 @@ def test_a_report_replaces_the_section_of_its_system_alone(rooms, tmp_path):
     assert page.read_text() == "top\n% begin a\n\nnew\n\n% end a\nmiddle\n% begin b\nkept\n% end b\n"
     with pytest.raises(ValueError, match="% begin c"):
         rooms["page"].put(page, "c", "new")
+
+
+def test_a_figure_is_found_from_its_page(rooms):
+    block = rooms["page"].figure_block(Path("docs/methods/a.md"), Path("docs/_static/b.svg"))
+    assert block.startswith("```{figure} ../_static/b.svg\n")
