@@ -15,7 +15,7 @@ def test_every_value_has_a_source_and_a_level_of_theory():
     values = reference_values()
     assert {value.quantity for value in values} == set(ReferenceQuantity)
     assert all(value.level and value.source.citation for value in values)
-    assert {value.source.doi for value in values} == {"10.1039/d5ta05321h", None}
+    assert {value.source.doi for value in values} == {"10.1039/d5ta05321h", "10.1038/s41467-022-32190-7", None}
 
 
 def test_values_are_found_however_the_composition_is_written():

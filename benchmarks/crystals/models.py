@@ -118,8 +118,8 @@ MODELS = {
     ),
     "NaCl": Model(
         "NaCl",
-        "Fumi and Tosi, J. Phys. Chem. Solids 25, 31 (1964); melts at 1064 K (Anwar, Frenkel and Noro, J. Chem. Phys. "
-        "118, 728 (2003))",
+        "Fumi and Tosi, J. Phys. Chem. Solids 25, 31 and 45 (1964); melts at 1064 K (Anwar, Frenkel and Noro, "
+        "J. Chem. Phys. 118, 728 (2003))",
         {"Na": FCC, "Cl": [(x + 0.5, y, z) for x, y, z in FCC]},
         5.80,
         {"Na": 1.0, "Cl": -1.0},

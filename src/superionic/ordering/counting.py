@@ -22,7 +22,7 @@ def count_distinct(permutations: IntArray, blocks: Sequence[Block]) -> int:
 
     Burnside's lemma: the number of orbits is the mean, over the group, of the number of
     arrangements that a permutation leaves unchanged (W. Burnside, Theory of Groups of Finite
-    Order, 1897, section 119). A permutation keeps an arrangement when each of its cycles carries
+    Order, 1897, sections 118-119). A permutation keeps an arrangement when each of its cycles carries
     one label, so it is enough to know the cycle lengths on every block.
 
     Parameters

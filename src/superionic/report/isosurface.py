@@ -23,7 +23,7 @@ def isosurface(values: Floats, level: float) -> tuple[Floats, Integers]:
     """Triangles where a field has a given value.
 
     Each cube between grid points is cut into six tetrahedra, in which the field is linear (marching tetrahedra: A. Doi,
-    A. Koide, IEICE Trans. Inf. Syst. E74, 214 (1991)), so that the surface is closed except at the edge of the grid.
+    A. Koide, IEICE Trans. Inf. Syst. E74-D, 214 (1991)), so that the surface is closed except at the edge of the grid.
 
     Parameters
     ----------
