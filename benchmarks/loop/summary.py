@@ -12,15 +12,20 @@ Row = dict[str, Any]
 HULL_GOAL_MEV_PER_ATOM = 1.0
 ENERGY_GOAL_EV = 0.02
 NONE = "–"
+HULL_WORDS = "Errors in meV/atom:"
+COMPOSITION_WORDS = (
+    "Formation energy of the lowest ordering, in brackets its energy above the hull, each potential relaxing for itself, "
+    "meV/atom:"
+)
 
 
 def report(found: Row) -> str:
     """All tables and statements as Markdown."""
-    parts = [conditions(found), hull_table(found), composition_table(found)]
+    parts = [conditions(found), HULL_WORDS, hull_table(found), COMPOSITION_WORDS, composition_table(found)]
     if found["runs"]:
         parts += [run_table(found), energy_table(found)]
     if found["missing"]:
-        parts.append(f"Not run yet: {', '.join(found['missing'])}.")
+        parts.append(f"MD not run yet: {', '.join(found['missing'])}.")
     return "\n\n".join([*parts, statements(found)])
 
 
