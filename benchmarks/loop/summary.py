@@ -14,8 +14,8 @@ ENERGY_GOAL_EV = 0.02
 NONE = "–"
 HULL_WORDS = "Errors in meV/atom:"
 COMPOSITION_WORDS = (
-    "Formation energy of the lowest ordering, in brackets its energy above the hull, each potential relaxing for itself, "
-    "meV/atom:"
+    "Formation energy of the lowest ordering, in brackets its energy above the hull, each potential relaxing for "
+    "itself, meV/atom:"
 )
 
 
