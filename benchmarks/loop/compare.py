@@ -16,6 +16,8 @@ from superionic.stability.hull import PhaseDiagram, build_phase_diagram
 Array = NDArray[np.float64]
 APART_MEV_PER_ATOM = 1.0
 """Orderings closer than this are not ranked against each other."""
+LIFT_EV_PER_ATOM = 100.0
+"""What is lifted so far takes no part in a hull."""
 SIGMAS = 2.0
 """Two numbers agree if they differ by at most so many joint standard deviations."""
 
@@ -50,6 +52,22 @@ class EnergyTable:
         ]
         return build_phase_diagram(entries, self.end_members)
 
+    def distances(self, energies_eV: Array) -> dict[str, float]:
+        """Formation energy of the lowest ordering of each composition from the hull of all others, meV/atom.
+
+        Above zero for what is not stable; a stable composition lies so far below the hull that it leaves behind. End
+        members have none.
+        """
+        sizes = np.array([composition.num_atoms for composition in self.compositions])
+        ends = {Composition(formula).reduced_formula for formula in self.end_members}
+        found = {}
+        for label, best in self.lowest(energies_eV).items():
+            if self.compositions[best].reduced_formula not in ends:
+                lifted = np.where(np.array(self.labels) == label, energies_eV + LIFT_EV_PER_ATOM * sizes, energies_eV)
+                above = self.diagram(lifted).e_above_hull_eV_per_atom[best]
+                found[label] = 1000 * float(above - LIFT_EV_PER_ATOM)
+        return found
+
     def lowest(self, energies_eV: Array) -> dict[str, int]:
         """Position of the lowest ordering of each composition."""
         sizes = np.array([composition.num_atoms for composition in self.compositions])
@@ -71,6 +89,8 @@ class HullPoint:
         Whether it is a reference, with energies of zero by construction.
     formation, model_formation, above_hull, model_above_hull : float
         Formation energy and energy above the hull of the lowest ordering, by each potential for itself.
+    distance, model_distance : float or None
+        Formation energy from the hull of all other compositions; None for end members.
     same_lowest : bool
         Whether both find the same ordering lowest.
     regret : float
@@ -83,6 +103,8 @@ class HullPoint:
     model_formation: float
     above_hull: float
     model_above_hull: float
+    distance: float | None
+    model_distance: float | None
     same_lowest: bool
     regret: float
 
@@ -109,6 +131,8 @@ class HullComparison:
         Error of the formation energy, mean and largest over the lowest orderings.
     above_hull_mae, above_hull_max : float
         Error of the energy above the hull, likewise.
+    distance_mae : float
+        Mean error of the distance from the hull of all other compositions, which stable ones have as well.
     orderings_mae : float
         Mean error of the formation energy over all orderings, end members' included.
     confusion : tuple of int, (4,)
@@ -123,6 +147,7 @@ class HullComparison:
     formation_max: float
     above_hull_mae: float
     above_hull_max: float
+    distance_mae: float
     orderings_mae: float
     confusion: tuple[int, int, int, int]
     pairs_right: int
@@ -136,6 +161,11 @@ def compare_hulls(table: EnergyTable) -> HullComparison:
     formation = np.array([point.model_formation - point.formation for point in inner])
     above = np.array([point.model_above_hull - point.above_hull for point in inner])
     teacher, model = table.diagram(table.teacher_eV), table.diagram(table.model_eV)
+    distance = [
+        point.model_distance - point.distance
+        for point in inner
+        if point.distance is not None and point.model_distance is not None
+    ]
     every = 1000 * (model.formation_energy_eV_per_atom - teacher.formation_energy_eV_per_atom)
     right, pairs = ranked_alike(table)
     kinds = [(point.stable, point.model_stable) for point in inner]
@@ -145,6 +175,7 @@ def compare_hulls(table: EnergyTable) -> HullComparison:
         formation_max=float(np.abs(formation).max()),
         above_hull_mae=float(np.abs(above).mean()),
         above_hull_max=float(np.abs(above).max()),
+        distance_mae=float(np.abs(distance).mean()),
         orderings_mae=float(np.abs(every).mean()),
         confusion=(
             kinds.count((True, True)),
@@ -160,6 +191,7 @@ def compare_hulls(table: EnergyTable) -> HullComparison:
 def _hull_points(table: EnergyTable) -> tuple[HullPoint, ...]:
     teacher, model = table.diagram(table.teacher_eV), table.diagram(table.model_eV)
     own, others = table.lowest(table.teacher_eV), table.lowest(table.model_eV)
+    distance, model_distance = table.distances(table.teacher_eV), table.distances(table.model_eV)
     ends = [Composition(formula).reduced_formula for formula in table.end_members]
     points = []
     for label, best in own.items():
@@ -173,6 +205,8 @@ def _hull_points(table: EnergyTable) -> tuple[HullPoint, ...]:
                 model_formation=1000 * float(model.formation_energy_eV_per_atom[chosen]),
                 above_hull=1000 * float(teacher.e_above_hull_eV_per_atom[best]),
                 model_above_hull=1000 * float(model.e_above_hull_eV_per_atom[chosen]),
+                distance=distance.get(label),
+                model_distance=model_distance.get(label),
                 same_lowest=chosen == best,
                 regret=1000 * float(energy[chosen] - energy[best]),
             )

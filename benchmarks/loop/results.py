@@ -60,13 +60,14 @@ class Results:
         }
 
     def _missing(self) -> list[str]:
-        runs = Runs(self.system, self.campaign, self.models)
-        return [
-            f"{name} {label} {temperature:g} K"
-            for name in POTENTIALS
-            for label, temperature in self.system.runs()
-            if not runs.finished(name, label, temperature)
-        ]
+        """Runs that have not ended, by potential."""
+        runs, wanted = Runs(self.system, self.campaign, self.models), self.system.runs()
+        lines = []
+        for name in POTENTIALS:
+            left = [f"{label} {kelvin:g} K" for label, kelvin in wanted if not runs.finished(name, label, kelvin)]
+            if left:
+                lines.append(f"{name} ({'all' if len(left) == len(wanted) else ', '.join(left)})")
+        return lines
 
     def _conditions(self) -> Row:
         relax, dataset = self.campaign.spec.stability.relax, self.campaign.dataset()

@@ -12,15 +12,20 @@ Row = dict[str, Any]
 HULL_GOAL_MEV_PER_ATOM = 1.0
 ENERGY_GOAL_EV = 0.02
 NONE = "–"
+HULL_WORDS = "Errors in meV/atom:"
+COMPOSITION_WORDS = (
+    "Formation energy of the lowest ordering, in brackets its energy above the hull, each potential relaxing for "
+    "itself, meV/atom:"
+)
 
 
 def report(found: Row) -> str:
     """All tables and statements as Markdown."""
-    parts = [conditions(found), hull_table(found), composition_table(found)]
+    parts = [conditions(found), HULL_WORDS, hull_table(found), COMPOSITION_WORDS, composition_table(found)]
     if found["runs"]:
         parts += [run_table(found), energy_table(found)]
     if found["missing"]:
-        parts.append(f"Not run yet: {', '.join(found['missing'])}.")
+        parts.append(f"MD not run yet: {', '.join(found['missing'])}.")
     return "\n\n".join([*parts, statements(found)])
 
 
@@ -49,6 +54,7 @@ def hull_table(found: Row) -> str:
         "compared on",
         "formation energy, MAE (max)",
         "energy above hull, MAE (max)",
+        "distance from the hull of the others, MAE",
         "all orderings, MAE",
         "stable: both / model only / teacher only / neither",
         "same lowest ordering",
@@ -61,7 +67,8 @@ def hull_table(found: Row) -> str:
             alike = sum(point["same_lowest"] for point in points)
             lines.append(
                 f"| {name} | {view} | {hull['formation_mae']:.2f} ({hull['formation_max']:.2f}) | "
-                f"{hull['above_hull_mae']:.2f} ({hull['above_hull_max']:.2f}) | {hull['orderings_mae']:.2f} | "
+                f"{hull['above_hull_mae']:.2f} ({hull['above_hull_max']:.2f}) | {hull['distance_mae']:.2f} | "
+                f"{hull['orderings_mae']:.2f} | "
                 f"{' / '.join(map(str, hull['confusion']))} | {alike} of {len(points)} | "
                 f"{hull['pairs_right']} of {hull['pairs']} |"
             )
@@ -137,22 +144,34 @@ def statements(found: Row) -> str:
 
 
 def _hull_statements(found: Row) -> list[str]:
-    errors = {name: found["hulls"][name][OWN]["above_hull_mae"] for name in MODELS}
-    hull = found["hulls"][TUNED][OWN]
-    met = "met" if errors[TUNED] < HULL_GOAL_MEV_PER_ATOM else "**missed**"
-    others = ", ".join(f"{name} {errors[name]:.2f}" for name in MODELS if name != TUNED)
-    both, extra, lost, neither = hull["confusion"]
-    wrong = [point["label"] for point in hull["points"] if _stable(point, "") != _stable(point, "model_")]
-    best = min(errors, key=lambda name: errors[name])
-    distance = (
-        f"Energy above hull: mean absolute error {errors[TUNED]:.2f} meV/atom with the tuned model; the goal of "
-        f"{HULL_GOAL_MEV_PER_ATOM:g} is {met}. Others: {others}."
+    errors, depths = (
+        {name: found["hulls"][name][OWN][key] for name in MODELS} for key in ("above_hull_mae", "distance_mae")
     )
-    right = f"Hull membership: {both + neither} of {both + extra + lost + neither} compositions between the ends right"
-    lines = [distance, right + (f"; wrong: {', '.join(wrong)}." if wrong else ".")]
+    hull = found["hulls"][TUNED][OWN]
+    both, _, _, neither = hull["confusion"]
+    total = sum(hull["confusion"])
+    met = "met" if errors[TUNED] < HULL_GOAL_MEV_PER_ATOM else "**missed**"
+    if both == total:
+        met += ", **but tests nothing**: all compositions are stable by both, and their energies above hull zero"
+    wrong = [point["label"] for point in hull["points"] if _stable(point, "") != _stable(point, "model_")]
+    goal = (
+        f"Energy above hull: mean absolute error {errors[TUNED]:.2f} meV/atom with the tuned model "
+        f"({_others(errors)}); the goal of {HULL_GOAL_MEV_PER_ATOM:g} is {met}."
+    )
+    depth = (
+        f"Distance from the hull of the other compositions: mean absolute error {depths[TUNED]:.2f} meV/atom with the "
+        f"tuned model ({_others(depths)})."
+    )
+    right = f"Hull membership: {both + neither} of {total} compositions between the end members right"
+    lines = [goal, depth, right + (f"; wrong: {', '.join(wrong)}." if wrong else ".")]
+    best = min(depths, key=lambda name: depths[name])
     if best != TUNED:
-        lines.append(f"On the hull the tuned model is **not the best**: {best} has the smallest error.")
+        lines.append(f"The tuned model is **not the best** at that distance: {best} is.")
     return lines
+
+
+def _others(errors: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in errors.items() if name != TUNED)
 
 
 def _stable(point: Row, whose: str) -> bool:

@@ -63,6 +63,14 @@ def test_hull_errors_are_those_found_by_hand(compare, table):
     assert found.confusion == (2, 0, 0, 0)
 
 
+def test_distance_from_the_hull_of_the_others_by_hand(compare, table):
+    # NaCl3 over the line from NaCl to Cl, at half of NaCl; NaCl over the line from Na to NaCl3, at two thirds of NaCl3
+    found = table.distances(table.teacher_eV)
+    assert found == pytest.approx({"x=0.5": -1000 + 500, "x=0.75": -750 + 500})
+    assert table.distances(table.model_eV) == pytest.approx({"x=0.5": -1000 + 2 / 3 * 950, "x=0.75": -950 + 500})
+    assert compare.compare_hulls(table).distance_mae == pytest.approx((1900 / 3 - 500 + 200) / 2)
+
+
 def test_energy_above_hull_and_confusion_by_hand(compare, table):
     model = table.model_eV.copy()
     model[4] = 4 * (-3.75 - 0.450)  # formation -450: 50 above the line of 500 between NaCl and Cl
@@ -172,14 +180,21 @@ def results(rooms, table):
 
 def test_statements_name_every_failure(rooms, results):
     said = rooms["summary"].statements(results)
-    assert "25.00 meV/atom with the tuned model; the goal of 1 is **missed**" in said
-    assert "1 of 2 compositions between the ends right; wrong: x=0.75" in said
-    assert "**not the best**: scratch" in said
+    assert "25.00 meV/atom with the tuned model (foundation 25.00, naive 25.00, scratch 0.00); the goal of 1 is" in said
+    assert "is **missed**." in said
+    assert "1 of 2 compositions between the end members right; wrong: x=0.75" in said
+    assert "**not the best** at that distance: scratch is" in said
     assert "scratch: of 1 runs 0 within 2 joint standard deviations of the teacher, 1 apart, 0 undecided" in said
     assert "apart: x=0.5 at 900 K (4.2); other numbers of jumps: x=0.5 at 900 K (3.0)" in said
     assert "naive: of 1 runs 0 within 2 joint standard deviations of the teacher, 0 apart, 1 undecided" in said
     assert "the host does not hold: x=0.5 at 900 K" in said
     assert "+0.10 ± 0.10 eV, within the joint error; such runs cannot test a goal of 0.02 eV" in said
+
+
+def test_a_goal_that_is_met_by_zeros_alone_is_no_success(rooms, results):
+    names = rooms["names"]
+    results["hulls"][names.TUNED] = results["hulls"][names.SCRATCH]
+    assert "is met, **but tests nothing**" in rooms["summary"].statements(results)
 
 
 def test_no_agreement_is_claimed_where_the_teacher_has_no_sound_value(rooms, results):
