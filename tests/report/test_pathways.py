@@ -118,6 +118,7 @@ def test_verdicts_stand_above_the_pictures_and_few_surfaces_are_drawn(doc):
     assert html.index("framework unstable") < html.index("density-1")
     assert html.count('id="plot-surface-') == 2
     assert html.count('id="plot-density-') == 3
+    assert (html.count("<details"), html.count("<details open")) == (3, 2), "sites of a melt are folded away"
     bare = pathway_parts(docs := [doc.model_copy(update={"density_ions_per_A3": []})], pathway_charts(docs))
     assert "plot-" not in bare
     assert "4g → 4h" in bare

@@ -10,6 +10,7 @@ from superionic.report.numbers import interval, significant, with_error
 from superionic.report.shell import grid
 from superionic.report.summary import NOTHING, verdict_badge
 from superionic.transport.pathway_schemas import BottleneckPart, PathwayDoc, RatePart, SiteOccupancy
+from superionic.transport.verdicts import Verdict
 
 if TYPE_CHECKING:
     from superionic.report.theme import Chart
@@ -82,7 +83,7 @@ def _part(doc: PathwayDoc, charts: Sequence[Chart]) -> Html:
                 rates_table(doc),
                 passages_table(doc),
                 necks_table(doc),
-                open_=True,
+                open_=doc.verdict != Verdict.FRAMEWORK_UNSTABLE,  # sites of a melt are many and mean little
             ),
         ]
     )
