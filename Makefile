@@ -49,8 +49,8 @@ clean:  ## remove the environment and the demo
 	touch $@
 
 .venv/installed-dev: constraints.txt pyproject.toml | .venv/bin/python
-	$(PIP) --editable '.[$(EXTRAS),montecarlo,selection,dev]'
-	touch $@ .venv/installed
+	$(PIP) --editable '.[$(EXTRAS),montecarlo,selection,dev,docs]'
+	touch $@ .venv/installed .venv/installed-docs
 
 .venv/installed-docs: constraints.txt pyproject.toml | .venv/bin/python
 	$(PIP) --editable '.[$(EXTRAS),docs]'
