@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from superionic.report.figures_free_energy import free_energy_chart
+from superionic.report.notices import beyond_their_error, notices
 from superionic.report.page import render
 from superionic.report.tables_stability import competition_table, free_energy_table, ranking_table, stability_tables
 from superionic.stability.schemas import (
@@ -138,3 +139,13 @@ def test_the_page_has_these_parts_only_where_they_exist(diagram, campaign, monke
     plain = render(campaign)
     assert "Against all phases" not in plain
     assert "Free energy of mixing" not in plain
+
+
+def test_labels_beyond_the_stated_error_are_named_at_the_top(campaign):
+    """The labels of the two inner compositions are 0.8 and 2.2 meV/atom away."""
+    doc = campaign.phase_diagram
+    assert beyond_their_error(doc) == []
+    small = doc.model_copy(update={"formation_energy_std_eV_per_atom": 0.0006})
+    assert beyond_their_error(small) == ["Li3In0.5Y0.5Br3Cl3"]
+    (notice,) = [n for n in notices(replace(campaign, phase_diagram=small)) if "too small" in n.title]
+    assert "Li3In0.5Y0.5Br3Cl3" in notice.text

@@ -224,7 +224,8 @@ def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
     style(figure, xaxis=x_axis, yaxis=y_axis, showlegend=True, legend={"orientation": "v"})
     caption = (
         "Lowest ordering of each composition against the end members. Error bars: from the model's energy RMSE on the "
-        "test set, an upper estimate. Labels are single points at the structures of the tuned model."
+        "test set, which need not hold between compositions. Labels are single points at the structures of the tuned "
+        "model."
     )
     columns = _columns(entries, fractions_of(entries, doc), doc)
     return Chart(

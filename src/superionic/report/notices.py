@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from superionic.potentials.schemas import PotentialRef
 from superionic.report.data import CampaignData
 from superionic.spec import ElectrolyteSpec
+from superionic.stability.schemas import PhaseDiagramDoc
 
 STAND_IN = "superionic-mini"
+FAR = 2.0
+"""Labels this many stated errors away contradict the error."""
 # block of the spec, field, what it means, unit
 SCALE = (
     ("transport", "time_ps", "production MD", "ps"),
@@ -32,7 +35,7 @@ class Notice:
 
 def notices(data: CampaignData) -> list[Notice]:
     """Statements for the banner; empty for a full-scale campaign without surrogates."""
-    found = [*_label_notices(data), *_foundation_notices(data)]
+    found = [*_label_notices(data), *_foundation_notices(data), *_error_notices(data)]
     shortened = scale_differences(data.spec) if data.spec else []
     if shortened:
         text = "; ".join(shortened) + ". The numbers show what the workflow does; they are not predictions."
@@ -67,6 +70,32 @@ def _label_notices(data: CampaignData) -> Iterable[Notice]:
         elif "fake" in level.lower():
             text = f"Labels are marked {level}: a stand-in program took the place of VASP; its numbers mean nothing."
             yield Notice("Surrogate labels", text)
+
+
+def _error_notices(data: CampaignData) -> Iterable[Notice]:
+    beyond = beyond_their_error(data.phase_diagram) if data.phase_diagram else []
+    if beyond:
+        text = (
+            f"The labels' formation energies of {', '.join(beyond)} lie more than {FAR:g} errors from the tuned "
+            "model's. Its error on the test set does not tell its error between compositions: do not rely on ± and "
+            "probabilities of the hull."
+        )
+        yield Notice("Errors of the hull are too small", text)
+
+
+def beyond_their_error(doc: PhaseDiagramDoc) -> list[str]:
+    """Compositions whose labels lie more than two stated errors from the formation energy of the tuned model."""
+    general_eV = doc.formation_energy_std_eV_per_atom
+    found = []
+    for entry in doc.entries:
+        error_eV = entry.formation_energy_std_eV_per_atom
+        error_eV = general_eV if error_eV is None else error_eV
+        labels_eV = entry.reference_formation_energy_eV_per_atom
+        if entry.lowest and error_eV and labels_eV is not None:
+            away_eV = abs(labels_eV - entry.formation_energy_eV_per_atom)
+            if away_eV > FAR * error_eV:
+                found.append(entry.composition.name)
+    return found
 
 
 def _foundation_notices(data: CampaignData) -> Iterable[Notice]:

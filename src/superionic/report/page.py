@@ -132,8 +132,8 @@ def _workflow(_data: CampaignData, gallery: Gallery) -> Html:
 def _results(data: CampaignData, _gallery: Gallery) -> Html:
     note = (
         "± is one standard error. The error of formation energies and hull distances is the model's energy RMSE on the "
-        "test set, an upper estimate, because errors of similar structures cancel. Numbers in italics carry a verdict "
-        "other than ok: read why before using them."
+        "test set: too large where errors of similar structures cancel, too small where the model errs by composition. "
+        "Numbers in italics carry a verdict other than ok: read why before using them."
     )
     return join([summary_table(data), tag("p", note, class_="note")])
 

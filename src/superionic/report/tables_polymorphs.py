@@ -23,7 +23,7 @@ def polymorph_table(data: CampaignData) -> Html | None:
     note = (
         "Lowest orderings of both structures, relaxed with the one tuned model; below zero the polymorph is the lower "
         "one. Errors are √2 times the model's error on the test set, as if it were wrong independently in "
-        "each structure: an upper estimate."
+        "each structure."
     )
     untested = [energy.composition.name for energy in data.phase_diagram.polymorphs if not _tested(data, energy)]
     if untested:

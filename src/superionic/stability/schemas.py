@@ -182,7 +182,7 @@ class PolymorphEnergy(Document):
     energy_difference_eV_per_atom: float = Field(description="energy less that of the host's structure, eV/atom")
     energy_difference_eV_per_formula_unit: float = Field(description="same, eV per formula unit")
     energy_difference_std_eV_per_atom: float | None = Field(
-        None, description="its standard deviation by the model's test error, eV/atom (an upper estimate)"
+        None, description="its standard deviation by the model's test error, eV/atom"
     )
     energy_difference_std_eV_per_formula_unit: float | None = Field(None, description="same, eV per formula unit")
     reference_energy_difference_eV_per_atom: float | None = Field(None, description="difference by labels, eV/atom")
@@ -198,7 +198,8 @@ class PhaseDiagramDoc(BaseDoc):
     end_members: list[CompositionInfo] = Field(description="compositions whose ground states are the references")
     entries: list[PhaseEntry] = Field(description="all orderings")
     formation_energy_std_eV_per_atom: float | None = Field(
-        None, description="uncertainty: test-set RMSE of the model's energy, eV/atom (an upper estimate)"
+        None,
+        description="uncertainty: test-set RMSE of the model's energy, eV/atom; an error per composition is not in it",
     )
     missing: list[str] = Field(default=[], description="compositions without a ground state, with the cause")
     polymorphs: list[PolymorphEnergy] = Field(default=[], description="polymorphs against the host's structure")
