@@ -223,10 +223,13 @@ def killed_workers(setting: Setting, kills: int, deadline: float, rng: random.Ra
     setting.finish()
 
 
+Span = tuple[float, float]
+
+
 def killed_server(
-    setting: Setting, kills: int, away_s: tuple[float, float], deadline: float, rng: random.Random
+    setting: Setting, kills: int, away_s: Span, pause_s: Span, deadline: float, rng: random.Random
 ) -> None:
-    """Kill -9 of mongod at random moments; it comes back later."""
+    """Kill -9 of mongod at random moments, the first after a job has begun; it comes back later."""
     from superionic.database.files import wait_until
     from superionic.database.local import ensure_server, find_server
 
@@ -234,7 +237,7 @@ def killed_server(
     runner, times = setting.start(), []
     wait_until(lambda: bool(setting.events()) or runner.poll() is not None, 600)
     while len(times) < kills and time.monotonic() < deadline and runner.poll() is None:
-        time.sleep(rng.uniform(1.0, 6.0))
+        time.sleep(rng.uniform(*pause_s))
         server = find_server(setting.home)
         if server is None or runner.poll() is not None:
             continue
@@ -263,12 +266,13 @@ def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
         subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True)
 
 
-def full_disk(setting: Setting) -> None:
+def full_disk(setting: Setting, kB: int) -> None:
     """The disk of the run folders fills up in the middle of the campaign; later there is space."""
     setting.submit()
-    with small_disk(setting.folder / "launches", "300k") as grow:
+    with small_disk(setting.folder / "launches", f"{kB}k") as grow:
         _, problem = setting.work()
-        setting.disturbed = "disk of 300 kB full" if problem and "no space" in problem else f"not full: {problem}"
+        full = problem and "no space" in problem
+        setting.disturbed = f"disk of {kB} kB full" if full else f"{kB} kB not full: {problem}"
         grow("64m")
         setting.finish()
 
@@ -331,7 +335,7 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
 
     rng = random.Random(arguments.seed)  # noqa: S311 (moments, not secrets)
     size = Size(arguments.groups, arguments.children, arguments.seconds)
-    away = tuple(arguments.away)
+    moments = (tuple(arguments.away), tuple(arguments.pause))
 
     def limit() -> float:
         return time.monotonic() + 60 * arguments.minutes
@@ -339,8 +343,8 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
     scenarios: dict[str, Callable[[Setting], None]] = {
         "undisturbed": undisturbed,
         "workers killed": lambda s: killed_workers(s, arguments.kills, limit(), rng),
-        "server killed": lambda s: killed_server(s, arguments.server_kills, away, limit(), rng),
-        "disk full": full_disk,
+        "server killed": lambda s: killed_server(s, arguments.server_kills, *moments, limit(), rng),
+        "disk full": lambda s: full_disk(s, arguments.disk),
         "race": race,
         "other code": other_code,
     }
@@ -378,6 +382,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=50, help="kills of workers")
     parser.add_argument("--server-kills", type=int, default=10, help="kills of the server")
     parser.add_argument("--away", type=float, nargs=2, default=(5.0, 180.0), help="shortest and longest absence, s")
+    parser.add_argument("--pause", type=float, nargs=2, default=(1.0, 6.0), help="time before each of them, s")
+    parser.add_argument("--disk", type=int, default=300, help="size of the disk that fills up, kB")
     parser.add_argument("--minutes", type=float, default=60.0, help="no new kills after this time, per scenario")
     parser.add_argument("--groups", type=int, default=5, help="groups of jobs")
     parser.add_argument("--children", type=int, default=8, help="dynamic children of each group")

@@ -28,12 +28,13 @@ def run_chaos(monkeypatch):
 
 @pytest.mark.integration
 def test_killed_workers_a_killed_server_and_a_full_disk_lose_nothing(run_chaos, capsys):
-    harm = ["--kills", "2", "--server-kills", "1", "--away", "2", "3", "--minutes", "3"]
+    harm = ["--kills", "2", "--server-kills", "1", "--away", "2", "3", "--pause", "0", "0.5", "--disk", "80"]
     rows = run_chaos("workers killed", "server killed", "disk full", options=harm)
     done = capsys.readouterr().out
-    assert "kills of mongod" in done
-    assert "0 kills" not in done, "the harm was done"
+    assert "2 kills of workers" in done, "the harm was done"
+    assert "1 kills of mongod" in done
     assert {"undisturbed", "workers killed", "server killed"} <= rows.keys(), "only the disk needs root"
+    assert "disk of 80 kB full" in done or "disk full" not in rows
 
 
 @pytest.mark.integration

@@ -8,6 +8,7 @@ from superionic.report.figures_free_energy import free_energy_chart
 from superionic.report.notices import beyond_their_error, notices
 from superionic.report.page import render
 from superionic.report.tables_stability import competition_table, free_energy_table, ranking_table, stability_tables
+from superionic.sampling.schemas import SamplingDoc
 from superionic.stability.schemas import (
     CompetingPhase,
     CompetitionResult,
@@ -149,3 +150,15 @@ def test_labels_beyond_the_stated_error_are_named_at_the_top(campaign):
     assert beyond_their_error(small) == ["Li3In0.5Y0.5Br3Cl3"]
     (notice,) = [n for n in notices(replace(campaign, phase_diagram=small)) if "too small" in n.title]
     assert "Li3In0.5Y0.5Br3Cl3" in notice.text
+
+
+def test_exploded_sampling_is_named_at_the_top(campaign):
+    first, *others = campaign.samplings
+
+    def run(exploded):
+        return SamplingDoc.model_construct(exploded=exploded)
+
+    broken = first.model_copy(update={"runs": [run(["at 1 ps"] * 5), run([]), run(["at 2 ps"])]})
+    (notice,) = [n for n in notices(replace(campaign, samplings=(broken, *others))) if "cut short" in n.title]
+    assert f"of {first.composition.name} exploded: 6 starts of 2 runs" in notice.text
+    assert not [n for n in notices(campaign) if "cut short" in n.title]

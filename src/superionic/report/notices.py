@@ -35,7 +35,7 @@ class Notice:
 
 def notices(data: CampaignData) -> list[Notice]:
     """Statements for the banner; empty for a full-scale campaign without surrogates."""
-    found = [*_label_notices(data), *_foundation_notices(data), *_error_notices(data)]
+    found = [*_label_notices(data), *_foundation_notices(data), *_sampling_notices(data), *_error_notices(data)]
     shortened = scale_differences(data.spec) if data.spec else []
     if shortened:
         text = "; ".join(shortened) + ". The numbers show what the workflow does; they are not predictions."
@@ -103,6 +103,19 @@ def _foundation_notices(data: CampaignData) -> Iterable[Notice]:
     if foundation is not None and foundation.name == STAND_IN:
         text = f"{STAND_IN} ({foundation.level_of_theory}) stands in for the foundation potential MACE-MP-0a medium."
         yield Notice("Surrogate foundation", text)
+
+
+def _sampling_notices(data: CampaignData) -> Iterable[Notice]:
+    runs = [(doc, run) for doc in data.samplings for run in doc.runs if run.exploded]
+    if runs:
+        names = dict.fromkeys(doc.composition.name for doc, _ in runs if doc.composition is not None)
+        starts = sum(len(run.exploded) for _, run in runs)
+        text = (
+            f"Sampling MD of {', '.join(names)} exploded: {starts} starts of {len(runs)} runs. Frames are of a start "
+            "that lasted, or else of the time before the explosions. The foundation does not hold these structures "
+            "together; look at their errors before using their energies."
+        )
+        yield Notice("Sampling was cut short", text)
 
 
 def foundation_of(data: CampaignData) -> PotentialRef | None:

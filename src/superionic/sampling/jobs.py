@@ -67,7 +67,7 @@ class SampleMaker(Maker):
         InputError
             If there is no such ordering.
         CalculationError
-            If the MD exploded.
+            If the MD exploded five times and left too little to draw frames from.
         """
         document = fetch(screening, ScreeningDoc)
         if not 0 <= parent_index < len(document.relaxed):
@@ -103,6 +103,7 @@ class SampleMaker(Maker):
             mean_temperature_K=sampled.mean_temperature_K,
             time_ps=self.settings.time_ps,
             frame_times_ps=sampled.times_ps,
+            exploded=sampled.exploded,
             frames=frames,
             strains=[frame.strain.tolist() for frame in sampled.frames],
             rejected_strains=sum(frame.rejected for frame in sampled.frames),

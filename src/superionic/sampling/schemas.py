@@ -33,7 +33,10 @@ class SamplingDoc(BaseDoc):
     temperature_K: float = Field(description="set temperature, K")
     mean_temperature_K: float = Field(description="mean kinetic temperature after the discarded start, K")
     time_ps: float = Field(description="length of the run, ps")
-    frame_times_ps: list[float] = Field(description="time of each frame, ps")
+    frame_times_ps: list[float] = Field(description="time of each frame since its start, ps")
+    exploded: list[str] = Field(
+        default=[], description="what ended the starts that did not last; if none did, frames are from before"
+    )
     frames: list[Structure] = Field(description="strained frames (store: data)")
     strains: list[list[list[float]]] = Field(description="applied strain tensor of each frame")
     rejected_strains: int = Field(description="strain draws rejected because atoms came too close")
