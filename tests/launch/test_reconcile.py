@@ -304,6 +304,17 @@ def test_failed_jobs_are_listed_by_cause_and_run_again_on_request(pad):
     assert not rerun_failed(pad, first), "it is not failed any more"
 
 
+def test_a_failed_job_runs_again_with_those_that_failed_for_want_of_it_but_not_under_one_that_did_without(pad):
+    first, second = _submit(pad)
+    stack = "Traceback (most recent call last):\n  File x\nValueError: no\n"
+    _fail(pad, _run(pad, None), stack)
+    begun = _run(pad, ALIVE, second)
+    assert repair(pad, "key", rerun=("ValueError",)) == RepairReport(), "the child is at work without it"
+    _fail(pad, begun, stack)
+    assert repair(pad, "key", rerun=("ValueError",)).rerun == (first,)
+    assert (_state(pad, first), _state(pad, second)) == ("READY", "WAITING")
+
+
 def test_a_failure_for_want_of_disk_space_is_no_failure_of_the_job(pad):
     first, _ = _submit(pad)
     _fail(pad, _run(pad, None), "Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n")

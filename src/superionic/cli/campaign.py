@@ -268,6 +268,9 @@ def _work(spec: ElectrolyteSpec, project: Path, choice: DatabaseChoice, settings
         say(outcome.problem)
     for failure in outcome.status.failures:
         say(f"{failure.stage}: {failure.n_jobs} failed: {failure.cause}: {failure.message} (see {failure.folder})")
+    if outcome.status.failures:
+        causes = dict.fromkeys(f"--rerun {failure.cause}" for failure in outcome.status.failures)
+        say(f"again, once that is mended: superionic reconcile --apply {' '.join(causes)}")
     return outcome.status.finished and outcome.status.total.blocked == 0
 
 

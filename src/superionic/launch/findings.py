@@ -232,8 +232,12 @@ class Search:
         yield _finding(Problem.NEVER_STARTED, Action.PUT_BACK, job, words, None, LossCause.NEVER_STARTED)
 
     def failed(self) -> Iterator[Finding]:
-        """Jobs that failed: some only because they were interrupted or because database or disk were away."""
-        for job in self.jobs("FIZZLED"):
+        """Jobs that failed: some only because they were interrupted or because database or disk were away.
+
+        Those with the most jobs after them come first, for they take the failed ones among those along.
+        """
+        jobs = [(job, self.descendants(job["fw_id"])) for job in self.jobs("FIZZLED")]
+        for job, below in sorted(jobs, key=lambda pair: -len(pair[1])):
             launches = self.launches_of(job)
             launch = launches[-1] if launches else None
             if launch is not None and launch["state"] == "COMPLETED" and REFRESHED not in launch:
@@ -242,13 +246,13 @@ class Search:
             stack, cause, message = exception_of(job, launch or {})
             loss = loss_named_in(stack)
             wanted = cause in self.rerun or (loss is not None and len(job["archived_launches"]) < MAX_INTERRUPTIONS)
-            again = wanted and self.descendants_untouched(job["fw_id"])
+            again = wanted and self._made_nothing(below)
             action = Action.RERUN if again else Action.NOTHING
             words = f"{cause}: {message}" + (" (jobs after it have begun)" if wanted and not again else "")
             yield _finding(Problem.FAILED, action, job, words, launch, loss)
 
-    def descendants_untouched(self, fw_id: int) -> bool:
-        """Whether no job after this one has begun: running it again would run those twice."""
+    def descendants(self, fw_id: int) -> set[int]:
+        """All jobs after this one."""
         links = self.pad.workflows.find_one({"nodes": fw_id}, {"links": 1})["links"]
         below: set[int] = set()
         todo = [fw_id]
@@ -256,7 +260,11 @@ class Search:
             children = set(links.get(str(todo.pop()), [])) - below
             below |= children
             todo += children
-        begun = {"fw_id": {"$in": list(below)}, "state": {"$nin": ["WAITING", "READY"]}}
+        return below
+
+    def _made_nothing(self, fw_ids: set[int]) -> bool:
+        """Whether all these jobs have yet to begin or have failed, so that nothing is made twice if they run."""
+        begun = {"fw_id": {"$in": list(fw_ids)}, "state": {"$nin": ["WAITING", "READY", "FIZZLED"]}}
         return self.pad.fireworks.find_one(begun, {"_id": 1}) is None
 
 

@@ -199,7 +199,7 @@ def repair(
         What a live worker may leave inconsistent for a moment is left alone for this long, s.
     rerun : tuple of str
         Classes of exceptions, e.g. ``OSError``: jobs that failed by one of them run again, unless jobs after them have
-        begun.
+        gone on without them.
 
     Returns
     -------
