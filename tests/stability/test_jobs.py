@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from pymatgen.analysis.phase_diagram import PhaseDiagram as ElementalPhaseDiagram
 from pymatgen.core import Lattice, Species, Structure
@@ -6,7 +9,7 @@ from superionic.documents import CompositionInfo
 from superionic.potentials.schemas import PotentialRef, RelaxedStructure
 from superionic.stability import phase_diagram_entries
 from superionic.stability.details import with_details
-from superionic.stability.diagram import phase_diagram
+from superionic.stability.diagram import phase_diagram, relaxed_id
 from superionic.stability.schemas import GroundStateDoc
 from superionic.training.schemas import ErrorRow, ModelDoc, Split
 
@@ -58,6 +61,34 @@ def test_phase_diagrams_carry_the_spread_of_the_models_test_error(states):
     assert 0.6 < lowest.probability_stable < 0.85  # the normal distribution gives 0.73
     assert higher.probability_stable == 0.0
     assert lowest.e_above_hull_interval_eV_per_atom[0] == 0.0
+
+
+def labelled(state, error_eV_per_atom):
+    """A set with the label of the lowest ordering, from which the model is away by so much."""
+    lowest = state.relaxed[0]
+    energy = lowest.energy_eV - error_eV_per_atom * len(lowest.structure)
+    label = SimpleNamespace(
+        parent_id=relaxed_id(state, 0),
+        structure=lowest.structure,
+        energy_eV=energy,
+        numbers=lowest.structure.atomic_numbers,
+        level_of_theory="made up",
+    )
+    return SimpleNamespace(unpack=lambda: [label])
+
+
+@pytest.mark.parametrize(("errors", "stated"), [((0.01, -0.01, 0.01), 0.01), ((0.001, 0.0, 0.0), 0.004)])
+def test_the_larger_of_the_errors_on_test_set_and_ground_states_is_stated(states, errors, stated):
+    row = ErrorRow.model_construct(model="tuned", split=Split.TEST, group="all", energy_rmse_meV_per_atom=4.0)
+    labels = [labelled(state, error) for state, error in zip(states, errors, strict=True)]
+    members = [state.composition for state in states[:2]]
+    doc = phase_diagram(model(row), states, labels, members)
+    assert doc.formation_energy_std_eV_per_atom == pytest.approx(stated)
+    assert doc.test_rmse_eV_per_atom == pytest.approx(0.004)
+    assert doc.ground_state_rmse_eV_per_atom == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    assert doc.entries[2].formation_energy_std_eV_per_atom == pytest.approx(stated * 1.5**0.5, rel=0.1)
+    untested = phase_diagram(model(), states, labels, members)
+    assert untested.formation_energy_std_eV_per_atom == doc.ground_state_rmse_eV_per_atom
 
 
 def test_without_a_test_error_there_is_no_spread(states):

@@ -102,7 +102,9 @@ class PhaseRow(Document):
     e_above_hull_eV_per_atom: float = Field(description="energy above the hull, eV/atom")
     stable: bool = Field(description="on the hull")
     e_above_hull_std_eV_per_atom: float | None = Field(None, description="its standard deviation, eV/atom")
-    probability_stable: float | None = Field(None, description="probability of being on the hull by the test error")
+    probability_stable: float | None = Field(
+        None, description="probability of being on the hull by the stated error of energies"
+    )
     reference_formation_energy_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_e_above_hull_eV_per_atom: float | None = Field(None, description="same from labels, eV/atom")
     reference_stable: bool | None = Field(None, description="on the hull of the labels")

@@ -223,9 +223,8 @@ def formation_chart(doc: PhaseDiagramDoc) -> Chart | None:
     y_axis = axis("", type="category", range=[-0.6, len(names) - 0.4])
     style(figure, xaxis=x_axis, yaxis=y_axis, showlegend=True, legend={"orientation": "v"})
     caption = (
-        "Lowest ordering of each composition against the end members. Error bars: from the model's energy RMSE on the "
-        "test set, which need not hold between compositions. Labels are single points at the structures of the tuned "
-        "model."
+        "Lowest ordering of each composition against the end members. Error bars: from the RMSE of the model's energy, "
+        "which need not hold between compositions. Labels are single points at the structures of the tuned model."
     )
     columns = _columns(entries, fractions_of(entries, doc), doc)
     return Chart(
@@ -256,7 +255,7 @@ def _binary(doc: PhaseDiagramDoc, lowest: list[PhaseEntry]) -> Chart:
     )
     caption = (
         "Convex hull of the tuned model between the end members (line). Error bars: standard deviation by the model's "
-        f"test error. Dashed: hull of the labels at the same structures, where there are any. {_missing(doc)}"
+        f"error. Dashed: hull of the labels at the same structures, where there are any. {_missing(doc)}"
     )
     columns = _columns(ordered, fractions_of(ordered, doc), doc)
     return Chart("phase-diagram", "Phase diagram", caption, figure, CARD_HEIGHT_PX, columns=columns)

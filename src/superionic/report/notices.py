@@ -77,7 +77,7 @@ def _error_notices(data: CampaignData) -> Iterable[Notice]:
     if beyond:
         text = (
             f"The labels' formation energies of {', '.join(beyond)} lie more than {FAR:g} errors from the tuned "
-            "model's. Its error on the test set does not tell its error between compositions: do not rely on ± and "
+            "model's. Errors of energies do not tell those of differences between compositions: do not rely on ± and "
             "probabilities of the hull."
         )
         yield Notice("Errors of the hull are too small", text)

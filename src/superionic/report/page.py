@@ -13,6 +13,7 @@ from superionic.report.data import CampaignData
 from superionic.report.gallery import Gallery, draw, end_members
 from superionic.report.markup import Html, details, join, tag, unavailable
 from superionic.report.notices import foundation_of, levels_of_theory, notices
+from superionic.report.numbers import significant
 from superionic.report.shell import card, grid, html_page, navigation, section, write_page
 from superionic.report.summary import summary_table
 
@@ -131,11 +132,26 @@ def _workflow(_data: CampaignData, gallery: Gallery) -> Html:
 
 def _results(data: CampaignData, _gallery: Gallery) -> Html:
     note = (
-        "± is one standard error. The error of formation energies and hull distances is the model's energy RMSE on the "
-        "test set: too large where errors of similar structures cancel, too small where the model errs by composition. "
+        f"± is one standard error. That of formation energies and hull distances follows from {_energy_error(data)}: "
+        "too large where errors of similar structures cancel, too small where the model errs by composition. "
         "Numbers in italics carry a verdict other than ok: read why before using them."
     )
     return join([summary_table(data), tag("p", note, class_="note")])
+
+
+def _energy_error(data: CampaignData) -> str:
+    """Which of the model's errors the hull's rest on, in words."""
+    doc = data.phase_diagram
+    test_eV, cold_eV = (doc.test_rmse_eV_per_atom, doc.ground_state_rmse_eV_per_atom) if doc else (None, None)
+    tested = "the RMSE of the model's energy on the test set" + ("" if test_eV is None else f" ({_mev(test_eV)})")
+    if cold_eV is None:
+        return tested
+    cold = f"that at the labelled ground states ({_mev(cold_eV)})"
+    return f"the larger of {tested} and {cold}"
+
+
+def _mev(energy_eV: float) -> str:
+    return f"{significant(1000 * energy_eV)} meV/atom"
 
 
 def _stability(data: CampaignData, gallery: Gallery) -> Html:

@@ -22,7 +22,7 @@ def polymorph_table(data: CampaignData) -> Html | None:
     rows = [_row(energy, host) for energy in data.phase_diagram.polymorphs]
     note = (
         "Lowest orderings of both structures, relaxed with the one tuned model; below zero the polymorph is the lower "
-        "one. Errors are √2 times the model's error on the test set, as if it were wrong independently in "
+        "one. Errors are √2 times the model's error (see results), as if it were wrong independently in "
         "each structure."
     )
     untested = [energy.composition.name for energy in data.phase_diagram.polymorphs if not _tested(data, energy)]

@@ -121,7 +121,7 @@ def competition_table(doc: PhaseDiagramDoc) -> Html | None:
     note = (
         f"Energies in meV/atom against {plural(len(doc.competing), 'competing phase')} and the other compositions; "
         "against others: energy less that of the best mixture of other compositions, negative by how much a stable "
-        "phase is stable. ± and probability: from the model's test error, which need not hold for phases that it was "
+        "phase is stable. ± and probability: from the model's error, which need not hold for phases that it was "
         f"never trained on; {strange} of them have elements or polyhedra that its training lacks."
     )
     return join([table(header, rows, numeric=(1, 2, 3)), tag("p", note, class_="note")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from pymatgen.core import Composition
 
 from superionic.documents import CompositionInfo
@@ -37,10 +38,12 @@ def phase_diagram(
     members = [member.formula for member in end_members]
     phases = [_entry(state, index) for state, index in rows]
     tuned = build_phase_diagram(phases, members)
-    error = _test_error(model)
+    labelled = _labelled(rows, label_sets)
+    tested, at_ground_states = _test_error(model), _ground_state_error(rows, labelled)
+    error = max((value for value in (tested, at_ground_states) if value is not None), default=None)
     structures = [state.key for state, _ in rows]
     spread = None if error is None else _spread(phases, members, structures, error)
-    reference, level = _reference(rows, label_sets, members)
+    reference, level = _reference(labelled, members)
     missing = len(ground_states) - len(found)
     return PhaseDiagramDoc(
         model_key=model.key,
@@ -49,6 +52,8 @@ def phase_diagram(
         end_members=end_members,
         entries=[_row(position, row, tuned, reference, spread) for position, row in enumerate(rows)],
         formation_energy_std_eV_per_atom=error,
+        test_rmse_eV_per_atom=tested,
+        ground_state_rmse_eV_per_atom=at_ground_states,
         missing=[f"{missing} compositions have no ground state: see the failures of the stability stage"]
         * bool(missing),
     )
@@ -69,25 +74,30 @@ def _entry(state: GroundStateDoc, index: int) -> Entry:
     return item.structure.composition.element_composition, item.energy_eV, len(item.structure)
 
 
-def _reference(
-    rows: list[tuple[GroundStateDoc, int]], label_sets: Sequence[LabelSetDoc | None], members: list[str]
-) -> tuple[dict[int, tuple[float, float, bool]], str | None]:
-    """Formation energy, hull distance and stability from labels, by row; and their level of theory."""
+def _labelled(
+    rows: list[tuple[GroundStateDoc, int]], label_sets: Sequence[LabelSetDoc | None]
+) -> list[tuple[int, Label]]:
+    """Labels of the relaxed structures, each with the position of its row."""
     labels = {label.parent_id: label for found in label_sets if found is not None for label in found.unpack()}
-    labelled = [
+    return [
         (position, label)
         for position, (state, index) in enumerate(rows)
         if (label := labels.get(relaxed_id(state, index))) is not None
     ]
+
+
+def _reference(
+    labelled: list[tuple[int, Label]], members: list[str]
+) -> tuple[dict[int, tuple[float, float, bool]], str | None]:
+    """Formation energy, hull distance and stability from labels, by row; and their level of theory."""
     present = {label.structure.composition.reduced_formula for _, label in labelled}
     if not labelled or not all(_reduced(member) in present for member in members):
         return {}, None
     diagram = build_phase_diagram([_label_entry(label) for _, label in labelled], members)
     columns = zip(diagram.formation_energy_eV_per_atom, diagram.e_above_hull_eV_per_atom, diagram.stable, strict=True)
     values = [(float(f), float(h), bool(s)) for f, h, s in columns]
-    return {position: value for (position, _), value in zip(labelled, values, strict=True)}, labelled[0][
-        1
-    ].level_of_theory
+    level = labelled[0][1].level_of_theory
+    return {position: value for (position, _), value in zip(labelled, values, strict=True)}, level
 
 
 def relaxed_id(state: GroundStateDoc, index: int) -> str:
@@ -154,3 +164,13 @@ def _spread_fields(spread: HullUncertainty, position: int) -> dict[str, Any]:
 def _test_error(model: ModelDoc) -> float | None:
     rows = [row for row in model.errors if row.model == "tuned" and row.split == Split.TEST and row.group == "all"]
     return rows[0].energy_rmse_meV_per_atom / 1000 if rows else None
+
+
+def _ground_state_error(rows: list[tuple[GroundStateDoc, int]], labelled: list[tuple[int, Label]]) -> float | None:
+    """RMSE of the energies of the labelled lowest orderings, eV/atom; these are cold and relaxed, tests are not."""
+    errors = [
+        rows[position][0].relaxed[0].energy_eV_per_atom - label.energy_eV / len(label.numbers)
+        for position, label in labelled
+        if rows[position][1] == 0
+    ]
+    return float(np.sqrt(np.mean(np.square(errors)))) if errors else None

@@ -124,7 +124,7 @@ class CompetitionResult(Document):
 
     e_above_hull_eV_per_atom: float = Field(description="energy above the hull of all phases, eV/atom")
     e_above_hull_std_eV_per_atom: float | None = Field(
-        description="its standard deviation by the model's test error, for untrained phases too, eV/atom"
+        description="its standard deviation by the stated error of energies, for untrained phases too, eV/atom"
     )
     decomposition_energy_eV_per_atom: float | None = Field(
         description="energy less that of the best mixture of other compositions, eV/atom; negative: stable by so much"
@@ -152,16 +152,16 @@ class PhaseEntry(Document):
     lowest: bool = Field(description="lowest ordering of its composition in its structure: the host or a polymorph")
     degeneracy: int | None = Field(None, description="equivalent raw orderings of its supercell, where known")
     formation_energy_std_eV_per_atom: float | None = Field(
-        None, description="standard deviation of the formation energy by the model's test error, eV/atom"
+        None, description="standard deviation of the formation energy by the stated error of energies, eV/atom"
     )
     e_above_hull_std_eV_per_atom: float | None = Field(
-        None, description="standard deviation of the energy above the hull by the model's test error, eV/atom"
+        None, description="standard deviation of the energy above the hull by the stated error of energies, eV/atom"
     )
     e_above_hull_interval_eV_per_atom: tuple[float, float] | None = Field(
-        None, description="central 95 % of the energy above the hull by the model's test error, eV/atom"
+        None, description="central 95 % of the energy above the hull by the stated error of energies, eV/atom"
     )
     probability_stable: float | None = Field(
-        None, description="probability of being on the hull by the model's test error"
+        None, description="probability of being on the hull by the stated error of energies"
     )
     ground_state: GroundStateDetails | None = Field(None, description="what the lowest ordering looks like")
     free_energies: list[FreeEnergyAt] = Field(
@@ -182,7 +182,7 @@ class PolymorphEnergy(Document):
     energy_difference_eV_per_atom: float = Field(description="energy less that of the host's structure, eV/atom")
     energy_difference_eV_per_formula_unit: float = Field(description="same, eV per formula unit")
     energy_difference_std_eV_per_atom: float | None = Field(
-        None, description="its standard deviation by the model's test error, eV/atom"
+        None, description="its standard deviation by the stated error of energies, eV/atom"
     )
     energy_difference_std_eV_per_formula_unit: float | None = Field(None, description="same, eV per formula unit")
     reference_energy_difference_eV_per_atom: float | None = Field(None, description="difference by labels, eV/atom")
@@ -199,7 +199,11 @@ class PhaseDiagramDoc(BaseDoc):
     entries: list[PhaseEntry] = Field(description="all orderings")
     formation_energy_std_eV_per_atom: float | None = Field(
         None,
-        description="uncertainty: test-set RMSE of the model's energy, eV/atom; an error per composition is not in it",
+        description="stated error of each composition's energy, eV/atom: the larger of the two RMSE below",
+    )
+    test_rmse_eV_per_atom: float | None = Field(None, description="RMSE of the model's energy on its test set, eV/atom")
+    ground_state_rmse_eV_per_atom: float | None = Field(
+        None, description="RMSE of the model's energy at the labelled lowest orderings, eV/atom; None without labels"
     )
     missing: list[str] = Field(default=[], description="compositions without a ground state, with the cause")
     polymorphs: list[PolymorphEnergy] = Field(default=[], description="polymorphs against the host's structure")
