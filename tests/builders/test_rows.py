@@ -54,6 +54,15 @@ def test_conductivity_row_is_flat_and_keeps_units_verdict_and_sources(documents,
     assert row.wall_time_s == 12.0
 
 
+def test_activation_energies_in_planes_have_columns_of_their_own(documents, stored):
+    fits = [
+        {"where": w, "activation_energy_eV": e, "activation_energy_std_eV": 0.01} for w, e in (("ac", 0.2), ("3D", 0.3))
+    ]
+    (row,) = build_conductivities([stored(documents["conductivity"](directional_energies=fits))])
+    assert (row.activation_energy_ac_eV, row.activation_energy_ac_std_eV) == (0.2, 0.01)
+    assert row.activation_energy_ab_eV is None
+
+
 def test_conductivity_without_a_fit_has_no_numbers_but_a_row(documents, stored):
     doc = documents["conductivity"](
         activation_energy_eV=None,

@@ -68,6 +68,11 @@ def test_documents_give_the_same_numbers_as_analyze_does_on_the_runs_themselves(
     fields = conductivity_fields(run_groups(docs), 300.0)
     fit = study.fit
     assert fields["activation_energy_eV"] == fit.activation_energy_eV
+    directional = {item.where: item for item in fields["directional_energies"]}
+    assert directional["3D"].activation_energy_eV == pytest.approx(fit.activation_energy_eV)
+    assert all(
+        abs(item.activation_energy_eV - ENERGY_EV) < 4 * item.activation_energy_std_eV for item in directional.values()
+    )
     assert fields["conductivity_at_reference_S_per_cm"] == study.prediction.value
     assert fields["conductivity_at_reference_95_S_per_cm"].high == study.prediction.high
     assert fields["unweighted_fit"].activation_energy_eV == pytest.approx(study.unweighted.activation_energy_eV)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from superionic.builders.common import common_fields
 from superionic.builders.rows import ConductivityRow
 from superionic.builders.stored import RawDoc, StoredResult, group_results, light_document
+from superionic.transport.anisotropy import PLANES
 from superionic.transport.schemas import ConductivityDoc
 
 
@@ -51,6 +53,7 @@ def _row(result: StoredResult) -> ConductivityRow:
         activation_energy_95_high_eV=energy.high if energy else None,
         activation_energy_unweighted_eV=plain.activation_energy_eV if plain else None,
         activation_energy_unweighted_std_eV=plain.activation_energy_std_eV if plain else None,
+        **_in_planes(doc),
         curvature_p_value=bend.p_value if bend else None,
         reference_temperature_K=doc.reference_temperature_K,
         conductivity_at_reference_S_per_cm=doc.conductivity_at_reference_S_per_cm,
@@ -66,3 +69,12 @@ def _row(result: StoredResult) -> ConductivityRow:
         n_runs_used=sum(run.used and run.temperature_K in fitted for run in doc.runs),
         n_runs_missing=len(doc.missing),
     )
+
+
+def _in_planes(doc: ConductivityDoc) -> dict[str, Any]:
+    fields = {}
+    for found in doc.directional_energies:
+        if found.where in PLANES:
+            fields[f"activation_energy_{found.where}_eV"] = found.activation_energy_eV
+            fields[f"activation_energy_{found.where}_std_eV"] = found.activation_energy_std_eV
+    return fields

@@ -10,7 +10,6 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from superionic.errors import TransportInputError
 from superionic.report.numbers import with_error
 from superionic.report.theme import (
     GREY,
@@ -26,7 +25,7 @@ from superionic.report.theme import (
     symbol,
 )
 from superionic.transport.anisotropy import PLANES
-from superionic.transport.arrhenius import fit_arrhenius
+from superionic.transport.directions import IN_SPACE, diffusivity_in, directional_energies, is_directional
 from superionic.transport.schemas import ArrheniusPoint, ConductivityDoc
 
 HALF_DECADE = 10.0**0.5
@@ -69,7 +68,7 @@ def planar_chart(docs: Sequence[ConductivityDoc]) -> Chart | None:
     Chart or None
         None if no usable point has diffusivities in planes.
     """
-    points = [(doc, point) for doc in docs for point in doc.points if _is_planar(point)]
+    points = [(doc, point) for doc in docs for point in doc.points if is_directional(point)]
     if not points:
         return None
     energies = [energy for doc in docs for energy in planar_energies(doc)]
@@ -91,39 +90,17 @@ def planar_chart(docs: Sequence[ConductivityDoc]) -> Chart | None:
 
 
 def planar_energies(doc: ConductivityDoc) -> list[PlanarEnergy]:
-    """Activation energies in the planes and in space of one composition, from weighted fits of the usable points."""
+    """Activation energies in the planes and in space of one composition."""
     name = doc.composition.name if doc.composition else ""
-    points = [point for point in doc.points if _is_planar(point)]
-    found = []
-    for where in (*PLANES, "3D"):
-        values = [_in(point, where) for point in points]
-        try:
-            fit = fit_arrhenius([p.temperature_K for p in points], [d for d, _ in values], [s for _, s in values])
-        except TransportInputError:
-            continue
-        found.append(PlanarEnergy(name, where, fit.activation_energy_eV, fit.activation_energy_std_eV))
-    return found
-
-
-def _is_planar(point: ArrheniusPoint) -> bool:
-    known = (point.diffusivity_cm2_per_s or 0.0) > 0 and all(
-        point.diffusivity_planes_cm2_per_s.get(plane, 0.0) > 0 for plane in PLANES
-    )
-    return point.used and known
-
-
-def _in(point: ArrheniusPoint, where: str) -> tuple[float, float]:
-    """Diffusivity and its standard error in a plane or in space, cm^2/s."""
-    if where == "3D":
-        return point.diffusivity_cm2_per_s or 0.0, point.diffusivity_std_cm2_per_s or 0.0
-    return point.diffusivity_planes_cm2_per_s[where], point.diffusivity_planes_std_cm2_per_s.get(where, 0.0)
+    found = doc.directional_energies or directional_energies(doc.points)  # documents of older releases hold none
+    return [PlanarEnergy(name, fit.where, fit.activation_energy_eV, fit.activation_energy_std_eV) for fit in found]
 
 
 def _fill_diffusivities(figure: Any, points: Sequence[tuple[ConductivityDoc, ArrheniusPoint]]) -> None:  # noqa: ANN401
     shown: list[float] = []
-    in_space = [_in(point, "3D") for _, point in points]
+    in_space = [diffusivity_in(point, IN_SPACE) for _, point in points]
     for k, plane in enumerate(PLANES):
-        values = [_in(point, plane) for _, point in points]
+        values = [diffusivity_in(point, plane) for _, point in points]
         texts = [
             f"{label(doc.composition.name) if doc.composition else ''} at {point.temperature_K:g} K<br>"
             f"D<sub>{plane}</sub> = {with_error(*value)} cm²/s<br>D<sub>3D</sub> = {with_error(*space)} cm²/s"
@@ -172,9 +149,9 @@ def _bars(values: Sequence[tuple[float, float]], shade: str) -> dict[str, Any]:
 
 def _fill_energies(figure: Any, energies: Sequence[PlanarEnergy]) -> None:  # noqa: ANN401 (plotly is untyped)
     names = list(dict.fromkeys(energy.formula for energy in energies))
-    for k, where in enumerate((*PLANES, "3D")):
+    for k, where in enumerate((*PLANES, IN_SPACE)):
         here = [energy for energy in energies if energy.where == where]
-        shade = INK if where == "3D" else colour(k)
+        shade = INK if where == IN_SPACE else colour(k)
         figure.add_trace(
             go.Scatter(
                 x=[energy.energy_eV for energy in here],
@@ -182,10 +159,10 @@ def _fill_energies(figure: Any, energies: Sequence[PlanarEnergy]) -> None:  # no
                 error_x={"type": "data", "array": [energy.std_eV for energy in here], "color": shade}
                 | {"thickness": 1.3, "width": 3},
                 mode="markers",
-                name="3D" if where == "3D" else where,
+                name=IN_SPACE if where == IN_SPACE else where,
                 legendgroup=where,
-                showlegend=where == "3D",
-                marker={"symbol": "star" if where == "3D" else symbol(k), "size": 8, "color": shade},
+                showlegend=where == IN_SPACE,
+                marker={"symbol": "star" if where == IN_SPACE else symbol(k), "size": 8, "color": shade},
                 text=[f"{label(e.formula)}, {e.where}: {with_error(e.energy_eV, e.std_eV)} eV" for e in here],
                 hovertemplate="%{text}<extra></extra>",
             ),
@@ -198,8 +175,8 @@ def _fill_energies(figure: Any, energies: Sequence[PlanarEnergy]) -> None:  # no
 
 
 def _energy_words(energies: Sequence[PlanarEnergy]) -> str:
-    in_space = {energy.formula: energy for energy in energies if energy.where == "3D"}
-    planar = [energy for energy in energies if energy.where != "3D" and energy.formula in in_space]
+    in_space = {energy.formula: energy for energy in energies if energy.where == IN_SPACE}
+    planar = [energy for energy in energies if energy.where != IN_SPACE and energy.formula in in_space]
     close = [
         energy
         for energy in planar
@@ -219,10 +196,10 @@ def _columns(
             where,
             "diffusivity_cm2_per_s",
             point.temperature_K,
-            *_in(point, where),
+            *diffusivity_in(point, where),
         )
         for doc, point in points
-        for where in (*PLANES, "3D")
+        for where in (*PLANES, IN_SPACE)
     ]
     rows += [(e.formula, e.where, "activation_energy_eV", None, e.energy_eV, e.std_eV) for e in energies]
     names = ("formula", "where", "quantity", "temperature_K", "value", "std")

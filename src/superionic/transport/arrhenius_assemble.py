@@ -12,6 +12,7 @@ import numpy as np
 from superionic.transport.anisotropy import PLANES
 from superionic.transport.arrhenius import Arrhenius
 from superionic.transport.assemble import run_numbers
+from superionic.transport.directions import directional_energies
 from superionic.transport.export import fit_as_dict, plain
 from superionic.transport.replicas import CombinedDiffusion
 from superionic.transport.result import RunNumbers
@@ -80,8 +81,10 @@ def run_groups(docs: Sequence[DiffusionDoc]) -> list[RunGroup]:
 def conductivity_fields(groups: Sequence[RunGroup], reference_K: float) -> dict[str, Any]:
     """Fields of a ConductivityDoc that the runs fill: points, single runs, fits, verdict."""
     fits = fit_temperatures([(group.runs, group.combined) for group in groups], reference_K)
+    points = [point_document(group.result, group.keys) for group in groups]
     return {
-        "points": [point_document(group.result, group.keys) for group in groups],
+        "points": points,
+        "directional_energies": directional_energies(points),
         "runs": [run for group in groups for run in run_documents(group)],
         "reference_temperature_K": reference_K,
         **fitted_fields(fits, reference_K, common_verdict(groups)),

@@ -199,6 +199,14 @@ class ArrheniusFit(Document):
     conductivity_at_reference_95_S_per_cm: tuple[float | None, float | None] = Field(description="95 % interval, S/cm")
 
 
+class DirectionalEnergy(Document):
+    """Activation energy of the diffusion in a plane of the cell, or in space."""
+
+    where: str = Field(description="ab, ac, bc or 3D")
+    activation_energy_eV: float = Field(description="slope of ln D against 1/kT, eV")
+    activation_energy_std_eV: float = Field(description="its standard error, eV")
+
+
 class ConductivityDoc(BaseDoc):
     """Conductivities of one composition and their Arrhenius fit."""
 
@@ -210,6 +218,9 @@ class ConductivityDoc(BaseDoc):
     activation_energy_eV: float | None = Field(description="slope of ln D against 1/kT, eV; None without a fit")
     activation_energy_std_eV: float | None = Field(description="its standard error, eV")
     activation_energy_95_eV: Interval | None = Field(description="95 % interval, eV")
+    directional_energies: list[DirectionalEnergy] = Field(
+        default=[], description="same in the planes of the cell and in space, from the points that have both"
+    )
     reference_temperature_K: float = Field(description="temperature of the extrapolated conductivity, K")
     conductivity_at_reference_S_per_cm: float | None = Field(description="conductivity there, S/cm")
     conductivity_at_reference_95_S_per_cm: Interval | None = Field(description="95 % interval, S/cm")
