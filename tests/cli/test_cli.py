@@ -1,7 +1,7 @@
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -49,12 +49,17 @@ def spec_with(tmp_path):
     return write
 
 
+def _processor_time_of_children_s():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_help_is_fast_and_names_every_command():
     best = 10.0
-    for _ in range(3):  # the least of three: other work on the machine must not decide
-        start = time.perf_counter()
+    for _ in range(3):  # processor time, the least of three: other work on the machine must not decide
+        start = _processor_time_of_children_s()
         result = superionic("--help")
-        best = min(best, time.perf_counter() - start)
+        best = min(best, _processor_time_of_children_s() - start)
     assert result.returncode == 0
     assert all(command in result.stdout for command in COMMANDS)
     assert best < 0.5
