@@ -58,6 +58,6 @@ SYSTEMS = {
     for system in (
         LoopSystem("nasicon", ("x=2", "x=1"), (1, 1, 1), (1200.0, 1500.0), time_ps=12, discard_ps=1),
         LoopSystem("liybc", ("x=0.5,y=0.5", "x=1,y=0"), (1, 1, 2), (700.0, 600.0), time_ps=20, discard_ps=2),
-        LoopSystem("lpgso", ("x=0.5", "x=0"), (1, 1, 1), (1000.0, 800.0), time_ps=15, discard_ps=2),
+        LoopSystem("lpgso", ("x=0.5", "x=0"), (1, 1, 1), (1000.0, 800.0), time_ps=12, discard_ps=2),
     )
 }
