@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from superionic.flows.cost import CORES_PER_GPU, CPU_S_PER_ATOM_STEP, VASP_CORE_HOURS
+from superionic.flows.cost import CORES_PER_GPU, CPU_S_PER_ATOM_STEP, VASP_CORE_HOURS, potential_hours
 from superionic.flows.plan import plan_campaign
 from superionic.spec import ElectrolyteSpec
 from superionic.stages import LabelEngine
@@ -104,3 +104,13 @@ def test_the_plan_counts_ranked_orderings_and_competing_phases():
     assert full.jobs == plain.jobs + 1
     assert full.cpu_hours > plain.cpu_hours
     assert "Materials Project phases apart" in full.basis
+
+
+def test_small_models_cost_something_per_step_whatever_the_cell():
+    small, large = (potential_hours("superionic-mini", [(1000, atoms)]) for atoms in (16, 256))
+    assert 2 < large / small < 6, "measured: 4.8 for 16 times the atoms"
+    assert potential_hours("superionic-mini", [(500, 16), (500, 256)]) == pytest.approx((small + large) / 2)
+    assert potential_hours("mace-mp-0a-medium", [(3600, 10)]) == pytest.approx(
+        10 * CPU_S_PER_ATOM_STEP["mace-mp-0a-medium"]
+    )
+    assert potential_hours("my.model", [(1, 1)]) is None

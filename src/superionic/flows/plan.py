@@ -153,7 +153,7 @@ def _stages(spec: ElectrolyteSpec, cells: list[GridCell], compositions: list[Com
 
 def _screening(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> StagePlan:
     steps = spec.screening.relax.max_steps
-    cost = potential_hours(spec.foundation, sum(n * a * steps for n, a in zip(screened, atoms, strict=True)))
+    cost = potential_hours(spec.foundation, [(n * steps, a) for n, a in zip(screened, atoms, strict=True)])
     work = f"{sum(screened)} relaxations with {spec.foundation}"
     return StagePlan(Stage.SCREENING, len(screened), work, cost, "at most", gpu_hours(spec.foundation, cost))
 
@@ -161,7 +161,7 @@ def _screening(spec: ElectrolyteSpec, screened: list[int], atoms: list[int]) -> 
 def _sampling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:
     settings = spec.sampling
     steps = settings.time_ps * 1000 / settings.time_step_fs
-    cost = potential_hours(spec.foundation, steps * sum(n * a for n, a in zip(parents, atoms, strict=True)))
+    cost = potential_hours(spec.foundation, [(n * steps, a) for n, a in zip(parents, atoms, strict=True)])
     work = f"{sum(parents)} MD runs of {settings.time_ps:g} ps at {settings.temperature_K:g} K"
     return StagePlan(Stage.SAMPLING, sum(parents), work, cost, "", gpu_hours(spec.foundation, cost))
 
@@ -189,7 +189,7 @@ def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> St
     evaluations = sum(structures) * spec.training.max_epochs * TRAINING_STEPS_PER_STRUCTURE
     names = ", ".join(mode.value for mode in _modes(spec))
     work = f"{len(structures)} x {names}, at most {spec.training.max_epochs} epochs"
-    cost = potential_hours(spec.foundation, evaluations * mean_atoms)
+    cost = potential_hours(spec.foundation, [(evaluations, mean_atoms)])
     return StagePlan(Stage.TRAINING, len(structures), work, cost, "at most", gpu_hours(spec.foundation, cost))
 
 
@@ -223,10 +223,9 @@ def _stability(spec: ElectrolyteSpec, kept: list[int], screened: list[int], atom
     ranked = kept if settings.candidates is Candidates.ENUMERATED else screened
     relaxed = [min(settings.max_structures, number) for number in ranked]
     cells = list(zip(relaxed, atoms, strict=True))
-    single_points = sum(n * a for n, a in zip(ranked, atoms, strict=True))
-    steps = sum(n * a * settings.relax.max_steps for n, a in cells) + single_points
+    steps = [(n * settings.relax.max_steps, a) for n, a in cells] + list(zip(ranked, atoms, strict=True))
     rivals, rival_steps, apart = _competing(settings)
-    cost = potential_hours(spec.foundation, steps + rival_steps)
+    cost = potential_hours(spec.foundation, [*steps, *rival_steps])
     compared = label_hours(spec.labelling.engine, cells) if settings.compare_with_labels else 0.0
     work = f"{sum(ranked)} orderings ranked, {sum(relaxed)} relaxed{rivals}"
     work += f", {sum(relaxed)} reference labels" * settings.compare_with_labels
@@ -242,29 +241,31 @@ def _stability(spec: ElectrolyteSpec, kept: list[int], screened: list[int], atom
     )
 
 
-def _competing(settings: StabilitySettings) -> tuple[str, float, list[str]]:
-    """Words for the competing phases, evaluations per atom that those of the file take, and what is not in these."""
+def _competing(settings: StabilitySettings) -> tuple[str, list[tuple[float, float]], list[str]]:
+    """Words for the competing phases, evaluations and atoms of those of the file, and what is not in these."""
     rivals = settings.competing
     if rivals is None:
-        return "", 0.0, []
+        return "", [], []
     given = [len(json.loads(phase.structure)["sites"]) for phase in rivals.phases or [] if phase.structure]
     words = f", {len(rivals.phases or [])} competing phases" + " and those of the Materials Project" * (
         rivals.materials_project
     )
-    return words, float(sum(given) * rivals.relax.max_steps), ["Materials Project phases"] * rivals.materials_project
+    relaxed = [(float(rivals.relax.max_steps), float(atoms)) for atoms in given]
+    return words, relaxed, ["Materials Project phases"] * rivals.materials_project
 
 
 def _transport(spec: ElectrolyteSpec, cells: list[GridCell]) -> StagePlan:
-    lengths_ps, atom_ps = [], 0.0
+    lengths_ps: list[float] = []
+    steps: list[tuple[float, float]] = []
     for cell in (cell for cell in cells if runs_transport(spec, cell)):
         settings = md_settings(spec, cell)
         atoms = _atoms(cell, min(cell.supercells, key=supercell_size)) * supercell_size(settings.supercell)
         lengths = [settings.length_ps(run.temperature_K)[0] for run in planned_runs(spec, cell)]
         lengths_ps += lengths
-        atom_ps += atoms * sum(lengths)
+        steps.append((sum(lengths) * FS_PER_PS / spec.transport.time_step_fs, atoms))
     n_runs = len(lengths_ps)
     work = f"{n_runs} MD runs, {sum(lengths_ps):g} ps in all"
-    cost = potential_hours(spec.foundation, atom_ps * 1000 / spec.transport.time_step_fs)
+    cost = potential_hours(spec.foundation, steps)
     return StagePlan(Stage.TRANSPORT, n_runs, work, cost, "smallest cell", gpu_hours(spec.foundation, cost))
 
 
@@ -292,21 +293,28 @@ def _monte_carlo(spec: ElectrolyteSpec, cells: list[GridCell]) -> list[StagePlan
     drawn = replicas * settings.snapshots_per_replica
     runs = drawn * len(spec.transport.temperatures_K)
     work = f"{replicas} Monte Carlo replicas, {drawn} snapshots, {runs} MD runs"
-    cost = potential_hours(spec.foundation, sum(_monte_carlo_steps(spec, settings, cell) for cell in chosen))
+    cost = potential_hours(
+        spec.foundation, [item for cell in chosen for item in _monte_carlo_steps(spec, settings, cell)]
+    )
     basis = "at most, Monte Carlo moves apart"
     return [StagePlan("monte carlo", replicas + drawn + runs, work, cost, basis, gpu_hours(spec.foundation, cost))]
 
 
-def _monte_carlo_steps(spec: ElectrolyteSpec, settings: MonteCarloSettings, cell: GridCell) -> float:
-    """Evaluations per atom that one composition takes: training orderings, snapshots, MD of these."""
+def _monte_carlo_steps(
+    spec: ElectrolyteSpec, settings: MonteCarloSettings, cell: GridCell
+) -> list[tuple[float, float]]:
+    """Evaluations that one composition takes, and their atoms: training orderings, then snapshots and MD of these."""
     relax = settings.training_relax.max_steps if settings.training_relax else 1
     atoms = primitive_host(cell.structure).composition.num_atoms
-    trained = settings.training_orderings * relax * atoms * max(map(supercell_size, settings.training_supercells))
+    largest = atoms * max(map(supercell_size, settings.training_supercells))
     md = sum(
         spec.transport.length_ps(t)[0] * FS_PER_PS / spec.transport.time_step_fs for t in spec.transport.temperatures_K
     )
     drawn = settings.replicas * settings.snapshots_per_replica
-    return trained + drawn * (settings.snapshot_relax.max_steps + md) * atoms * supercell_size(settings.supercell)
+    return [
+        (settings.training_orderings * relax, largest),
+        (drawn * (settings.snapshot_relax.max_steps + md), atoms * supercell_size(settings.supercell)),
+    ]
 
 
 def _atoms(cell: GridCell, size: SupercellShape) -> int:
