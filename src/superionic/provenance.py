@@ -22,6 +22,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 KEY_LENGTH = 32
+TRAIN_ONLY = "#train-only"
+"""Ends the identity of a parent in labels that must not be validated or tested on."""
 SIGNIFICANT_DIGITS = 12
 RECORDED_PACKAGES = (
     "superionic",

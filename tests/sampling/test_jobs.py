@@ -170,6 +170,26 @@ def test_without_candidates_all_frames_are_labelled(store, screening):
     assert result.runs[0].descriptors == []
 
 
+@pytest.mark.parametrize("candidates", [None, 4])
+def test_close_pairs_are_always_labelled_and_marked(store, screening, candidates):
+    settings = SamplingSettings(
+        **SETTINGS.model_dump() | {"close_pairs": 3, "candidates": candidates, "discard_ps": 0.004}
+    )
+    job = SampleSetMaker("sample: x=1", settings, "superionic-mini", 1, mobile="Li").make(screening)
+    run_locally(job, store=store, log=False)
+    result = job.output.resolve(store)
+    drawn = candidates or 2
+    assert len(result.runs) == 3
+    for number, run in enumerate(result.runs):
+        assert run.n_drawn == drawn
+        assert len(run.close_pair_ratios) == 3
+        assert len(run.frames) == len(run.strains) == len(run.frame_times_ps) == drawn + 3
+        chosen = [frame for place, frame in result.chosen_frames() if place == number]
+        assert len(chosen) == 2 + 3
+        assert chosen[-3:] == [drawn, drawn + 1, drawn + 2]
+        assert [run.parent_of(frame) for frame in (0, drawn)] == [run.parent_id, f"{run.parent_id}#train-only"]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -135,3 +135,25 @@ def test_extxyz_without_labels_is_refused():
     text = '1\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3\nLi 0 0 0\n'
     with pytest.raises(InputError, match="REF_energy, REF_forces"):
         frames_from_extxyz(text)
+
+
+def test_frames_for_training_only_are_neither_validated_nor_tested_on(frames):
+    marked = [
+        dataclasses.replace(
+            frame, key=f"{frame.key}-pair", parent_id=f"{frame.parent_id}#train-only", atoms=moved(frame.atoms)
+        )
+        for frame in frames[::3]
+    ]
+    settings = {"valid_fraction": 0.2, "test_fraction": 0.2, "batch_size": 1, "seed": 0}
+    plain, more = build_dataset(frames, **settings), build_dataset([*frames, *marked], **settings)
+    assert more.parents_by_split() == plain.parents_by_split()
+    assert (more.valid, more.test) == (plain.valid, plain.test)
+    added = {frame.family for frame in more.train if frame.train_only}
+    assert added == set(plain.parents_by_split()["train"]), "one of each training parent"
+    assert len(more.train) == len(plain.train) + len(added)
+
+
+def moved(atoms):
+    closer = atoms.copy()
+    closer.positions[0] += 0.3
+    return closer

@@ -60,7 +60,12 @@ class DatasetFlowMaker(Maker):
         )
         screen = ScreenMaker(f"screen: {label}", spec.screening, spec.foundation, self.device).make(enumerate_.output)
         sample = SampleSetMaker(
-            f"sample: {label}", spec.sampling, spec.foundation, derived_seed(spec.seed, "sampling", label), self.device
+            f"sample: {label}",
+            spec.sampling,
+            spec.foundation,
+            derived_seed(spec.seed, "sampling", label),
+            self.device,
+            mobile=spec.mobile,
         ).make(screen.output)
         labels = LabelSetMaker(f"label: {label}", spec.labelling, self.device).make(sample.output)
         jobs = [

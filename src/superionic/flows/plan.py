@@ -173,14 +173,19 @@ def _labelling(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> S
     if atoms_alone := len(spec.elements) if spec.training.e0_source is E0Source.ISOLATED else 0:
         first, work = first + atoms_alone, f"{work}, {atoms_alone} isolated atoms"
     mean_atoms = sum(n * a for n, a in zip(parents, atoms, strict=True)) / sum(parents)
-    drawn = [(spec.sampling.frames * n, a) for n, a in zip(parents, atoms, strict=True)]
+    drawn = [(_frames(spec) * n, a) for n, a in zip(parents, atoms, strict=True)]
     cost = label_hours(spec.labelling.engine, [*drawn, (further, mean_atoms)])
     basis = LABEL_BASIS[spec.labelling.engine]
     return StagePlan(Stage.LABELLING, first + further, work, cost, basis, gpu_hours(spec.foundation, 0.0), cost or 0.0)
 
 
 def _first_labels(spec: ElectrolyteSpec, parents: list[int]) -> int:
-    return spec.sampling.frames * sum(parents)
+    return _frames(spec) * sum(parents)
+
+
+def _frames(spec: ElectrolyteSpec) -> int:
+    """Labels per parent."""
+    return spec.sampling.frames + spec.sampling.close_pairs
 
 
 def _training(spec: ElectrolyteSpec, parents: list[int], atoms: list[int]) -> StagePlan:

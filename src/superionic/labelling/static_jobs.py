@@ -98,7 +98,7 @@ class StaticMaker(Maker):
         """Label one frame of a sampling run, given by the run's document or its key."""
         document = fetch_and_keep(run, SamplingDoc)
         where = document.spec_key, document.composition
-        return self._label(document.frames[frame].copy(), document, document.parent_id, frame, *where)
+        return self._label(document.frames[frame].copy(), document, document.parent_of(frame), frame, *where)
 
     @stage_job(data=["task_document"], output_schema=LabelDoc)
     def make_relaxed(self, schema_name: str, key: str, index: int) -> LabelDoc:

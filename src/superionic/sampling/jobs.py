@@ -14,6 +14,7 @@ from superionic.errors import InputError, InsufficientDataError
 from superionic.potentials.registry import foundation_ref, load_calculator
 from superionic.potentials.schemas import Failure, PotentialRef, ScreeningDoc
 from superionic.provenance import derived_seed
+from superionic.sampling.close_pairs import close_pairs
 from superionic.sampling.configurations import configuration_descriptors
 from superionic.sampling.frames import sample_frames
 from superionic.sampling.schemas import FrameChoice, ParentChoice, SamplingDoc, SamplingSetDoc
@@ -43,6 +44,8 @@ class SampleMaker(Maker):
         Seed of the composition; that of the run derives from it and the parent.
     device : str
         Torch device.
+    mobile : str
+        Symbol of the mobile element; needed for frames with close pairs only.
     """
 
     name: str = "sample"
@@ -50,6 +53,7 @@ class SampleMaker(Maker):
     foundation: str = "mace-mp-0a-medium"
     seed: int = 0
     device: str = "cpu"
+    mobile: str = ""
 
     @stage_job(data=DATA, output_schema=SamplingDoc)
     def make(self, screening: ScreeningDoc | str, parent_index: int) -> SamplingDoc:
@@ -87,13 +91,17 @@ class SampleMaker(Maker):
 
     def _settings(self) -> dict[str, Any]:
         drawn, described = self.settings.drawn_frames, chooses_frames(self.settings)
-        return self.settings.model_dump(exclude=CHOICES) | {"drawn_frames": drawn, "described": described}
+        settings = self.settings.model_dump(exclude={*CHOICES, "close_pairs"})
+        pairs = {"close_pairs": self.settings.close_pairs, "mobile": self.mobile} if self.settings.close_pairs else {}
+        return settings | pairs | {"drawn_frames": drawn, "described": described}
 
     def _sample(self, screening: ScreeningDoc, parent_index: int, potential: PotentialRef) -> SamplingDoc:
         seed = derived_seed(self.seed, "run", parent_index)
         calculator = load_calculator(potential, device=self.device)
         sampled = sample_frames(screening.relaxed[parent_index].structure, calculator, self.settings, seed)
         frames = [frame.structure for frame in sampled.frames]
+        pairs = close_pairs(frames, self.mobile, self.settings.close_pairs, seed)
+        strains = [frame.strain.tolist() for frame in sampled.frames]
         return SamplingDoc(
             potential=potential,
             parent_index=parent_index,
@@ -102,10 +110,11 @@ class SampleMaker(Maker):
             temperature_K=self.settings.temperature_K,
             mean_temperature_K=sampled.mean_temperature_K,
             time_ps=self.settings.time_ps,
-            frame_times_ps=sampled.times_ps,
+            frame_times_ps=[*sampled.times_ps, *(sampled.times_ps[pair.base] for pair in pairs)],
             exploded=sampled.exploded,
-            frames=frames,
-            strains=[frame.strain.tolist() for frame in sampled.frames],
+            frames=[*frames, *(pair.structure for pair in pairs)],
+            strains=[*strains, *(strains[pair.base] for pair in pairs)],
+            close_pair_ratios=[pair.ratio for pair in pairs],
             rejected_strains=sum(frame.rejected for frame in sampled.frames),
             descriptors=(
                 configuration_descriptors(frames, calculator).tolist() if chooses_frames(self.settings) else []
@@ -131,6 +140,8 @@ class SampleSetMaker(Maker):
         Torch device.
     sample_maker : SampleMaker, optional
         Makes the runs; by default a :class:`SampleMaker` with the settings above.
+    mobile : str
+        Symbol of the mobile element; needed for frames with close pairs only.
     """
 
     name: str = "sample"
@@ -139,6 +150,7 @@ class SampleSetMaker(Maker):
     seed: int = 0
     device: str = "cpu"
     sample_maker: SampleMaker | None = None
+    mobile: str = ""
 
     @stage_job(data=DATA, output_schema=SamplingSetDoc)
     def make(self, screening: ScreeningDoc) -> Response[Any]:
@@ -146,7 +158,9 @@ class SampleSetMaker(Maker):
         count, method = self.settings.parents_per_composition, self.settings.selection
         seed = derived_seed(self.seed, "selection")
         indices = choose_parents(screening.energies_eV_per_atom, screening.descriptors, count, method, seed)
-        maker = self.sample_maker or SampleMaker("", self.settings, self.foundation, self.seed, self.device)
+        maker = self.sample_maker or SampleMaker(
+            "", self.settings, self.foundation, self.seed, self.device, self.mobile
+        )
         runs = [replace(maker, name=f"{self.name} run {run}").make(screening.key, i) for run, i in enumerate(indices)]
         choice = ParentChoice(indices=indices, method=method.value, seed=seed)
         gather = replace(self, name=f"{self.name} collect").collect([run.output for run in runs], choice, screening.key)
@@ -202,12 +216,15 @@ class SampleSetMaker(Maker):
         if not chooses_frames(self.settings):
             return None
         method, seed = self.settings.frame_selection, derived_seed(self.seed, "frames")
-        owners = [number for number, run in enumerate(runs) for _ in run.frames]
+        owners = [number for number, run in enumerate(runs) for _ in range(run.n_drawn)]
         rows = [row for run in runs for row in run.descriptors]
         count = self.settings.frames * len(runs)
         picks = choose(rows, count, method, groups=[f"{number:06d}" for number in owners], seed=seed)
         starts = [owners.index(number) for number in range(len(runs))]
-        positions = [[pick - start for pick in picks if owners[pick] == run] for run, start in enumerate(starts)]
+        positions = [
+            [pick - start for pick in picks if owners[pick] == number] + list(range(run.n_drawn, len(run.frames)))
+            for number, (run, start) in enumerate(zip(runs, starts, strict=True))
+        ]
         return FrameChoice(positions=positions, method=method.value, seed=seed)
 
 

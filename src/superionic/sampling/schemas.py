@@ -5,6 +5,7 @@ from pymatgen.core import Structure
 
 from superionic.documents import BaseDoc, Document
 from superionic.potentials.schemas import Failure, PotentialRef
+from superionic.provenance import TRAIN_ONLY
 
 
 class ParentChoice(Document):
@@ -39,10 +40,23 @@ class SamplingDoc(BaseDoc):
     )
     frames: list[Structure] = Field(description="strained frames (store: data)")
     strains: list[list[list[float]]] = Field(description="applied strain tensor of each frame")
+    close_pair_ratios: list[float] = Field(
+        default=[],
+        description="the last frames are copies of others with two mobile ions so close, in sums of covalent radii",
+    )
     rejected_strains: int = Field(description="strain draws rejected because atoms came too close")
     descriptors: list[list[float]] = Field(
         default=[], description="descriptor of each frame, if frames are chosen by them (store: data)", repr=False
     )
+
+    @property
+    def n_drawn(self) -> int:
+        """Frames that were drawn from the MD; those with close pairs come after them."""
+        return len(self.frames) - len(self.close_pair_ratios)
+
+    def parent_of(self, frame: int) -> str:
+        """Identity of the parent of a frame; marked for frames with close pairs, which are never tested on."""
+        return self.parent_id if frame < self.n_drawn else f"{self.parent_id}{TRAIN_ONLY}"
 
 
 class SamplingSetDoc(BaseDoc):

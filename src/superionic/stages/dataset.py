@@ -77,6 +77,11 @@ class SamplingSettings(StageSettings):
     frame_selection: SelectionMethod = Field(
         SelectionMethod.RANDOM, description="choice of frames among the candidates (our choice)"
     )
+    close_pairs: int = Field(
+        0,
+        ge=0,
+        description="further frames per parent, for training only, with two mobile ions pushed together (our choice)",
+    )
     time_step_fs: float = Field(1.0, gt=0, description="MD time step, fs")
     thermostat: Thermostat = Field(Thermostat.LANGEVIN, description="thermostat (our choice)")
     damping_fs: float = Field(100.0, gt=0, description="thermostat time constant, fs (our choice)")

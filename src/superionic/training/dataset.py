@@ -14,7 +14,7 @@ from ase.io import read, write
 from numpy.typing import NDArray
 
 from superionic.errors import InputError, InsufficientDataError
-from superionic.provenance import content_key, key_of_canonical
+from superionic.provenance import TRAIN_ONLY, content_key, key_of_canonical
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 SPLITS = (TRAIN, VALID, TEST)
@@ -51,6 +51,16 @@ class LabelledFrame:
     energy_eV: float
     forces_eV_per_A: NDArray[np.float64]
     stress_eV_per_A3: NDArray[np.float64] | None
+
+    @property
+    def family(self) -> str:
+        """The parent, also of frames that are for training only."""
+        return self.parent_id.removesuffix(TRAIN_ONLY)
+
+    @property
+    def train_only(self) -> bool:
+        """Whether validation and test sets leave the frame out: it is like nothing that MD should meet."""
+        return self.parent_id.endswith(TRAIN_ONLY)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -95,13 +105,15 @@ class Dataset:
 
     def parents_by_split(self) -> dict[str, list[str]]:
         """Parents of each part, sorted."""
-        return {name: sorted({frame.parent_id for frame in self.part(name)}) for name in SPLITS}
+        return {name: sorted({frame.family for frame in self.part(name)}) for name in SPLITS}
 
 
 def build_dataset(
     frames: Sequence[LabelledFrame], *, valid_fraction: float, test_fraction: float, batch_size: int, seed: int
 ) -> Dataset:
     """Split labelled frames by parent and check the result.
+
+    Frames that are for training only (close pairs) are left out if their parent is one of the other parts.
 
     Parameters
     ----------
@@ -132,9 +144,12 @@ def build_dataset(
             f"{len(orphans)} labels have no parent_id (first: {orphans[0]}), so they cannot be split without leakage; "
             "label structures through SampleMaker, or give each family of structures its own parent_id"
         )
-    parents = {frame.parent_id: frame.composition for frame in frames}
+    parents = {frame.family: frame.composition for frame in frames}
     split = split_parents(parents, valid_fraction=valid_fraction, test_fraction=test_fraction, seed=seed)
-    parts = {name: tuple(f for f in frames if f.parent_id in split[name]) for name in SPLITS}
+    parts = {
+        name: tuple(f for f in frames if f.family in split[name] and (name == TRAIN or not f.train_only))
+        for name in SPLITS
+    }
     dataset = Dataset(train=parts[TRAIN], valid=parts[VALID], test=parts[TEST])
     refuse_duplicates(parts)
     refuse_small(len(dataset.train), batch_size)

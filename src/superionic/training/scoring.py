@@ -148,7 +148,7 @@ def gather_pool(
         first = set(sampling.chosen_frames())
         open_runs = [(number, run) for number, run in enumerate(sampling.runs) if run.parent_id not in kept_apart]
         for number, run in open_runs:
-            for index in range(len(run.frames)):
+            for index in range(run.n_drawn):
                 if (number, index) in first or (run.key, index) in taken:
                     labelled.setdefault(name, []).append(_descriptor(run, index))
                 else:
