@@ -6,7 +6,7 @@ from ase import Atoms
 from pymatgen.core import Lattice, Structure
 
 from superionic.errors import InputError
-from superionic.potentials.atoms import closest_approach, to_atoms, to_structure
+from superionic.potentials.atoms import closest_approach, closest_pair, to_atoms, to_structure
 
 
 def test_round_trip_keeps_order_and_species():
@@ -29,7 +29,8 @@ def test_closest_approach_counts_periodic_images():
     # covalent radii: Li 1.28 A, Cl 1.02 A
     atoms = Atoms("LiCl", positions=[[0.1, 0, 0], [9.0, 0, 0]], cell=[10, 10, 10], pbc=True)
     assert closest_approach(atoms) == pytest.approx(1.1 / 2.30)
+    assert sorted(closest_pair(atoms)[1].split("-")) == sorted(set(atoms.symbols))
     atoms.positions[1, 0] = 5.0
-    assert closest_approach(atoms) == np.inf
+    assert closest_pair(atoms) == (np.inf, "")
     single = Atoms("Li", cell=[2.0, 10, 10], pbc=True)
     assert closest_approach(single) == pytest.approx(2.0 / 2.56)

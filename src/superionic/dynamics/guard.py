@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms, units
 
 from superionic.dynamics.thermostats import kinetic_temperature_K
-from superionic.potentials.atoms import closest_approach
+from superionic.potentials.atoms import closest_pair
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class MDGuard:
         if step % self.interval == 0 and (problem := self._heat_problem(atoms, temperature_K)):
             return problem
         if step % self.distance_interval == 0:
-            ratio = closest_approach(atoms, largest=self.min_distance_ratio)
+            ratio, pair = closest_pair(atoms, largest=self.min_distance_ratio)
             if not ratio > self.min_distance_ratio:
-                return f"two atoms are at {ratio:.2f} of the sum of their covalent radii"
+                return f"two atoms ({pair}) are at {ratio:.2f} of the sum of their covalent radii"
         return None
 
     def _heat_problem(self, atoms: Atoms, set_K: float) -> str | None:

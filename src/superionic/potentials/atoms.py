@@ -72,15 +72,23 @@ def closest_approach(atoms: Atoms, largest: float = 1.0) -> float:
         The ratio; infinite if no pair is closer than `largest`, NaN if a position is not finite. Radii are those of
         Cordero et al., Dalton Trans. 2008, 2832.
     """
+    return closest_pair(atoms, largest)[0]
+
+
+def closest_pair(atoms: Atoms, largest: float = 1.0) -> tuple[float, str]:
+    """What :func:`closest_approach` returns, and the elements of the two atoms: ``Li-Li``, or nothing if none are close."""
     if not np.isfinite(atoms.positions).all():
-        return float("nan")
+        return float("nan"), ""
     radii = covalent_radii[atoms.numbers]
     positions, owners = _with_images(atoms, 2 * largest * float(radii.max()))
     pairs = cKDTree(positions).query_pairs(2 * largest * float(radii.max()), output_type="ndarray")
     first, second = pairs[pairs[:, 0] < len(atoms)].T  # the atoms come before their images
     distances = np.linalg.norm(positions[first] - positions[second], axis=1)
-    ratio = float(np.min(distances / (radii[owners[first]] + radii[owners[second]]), initial=np.inf))
-    return ratio if ratio < largest else float("inf")
+    ratios = distances / (radii[owners[first]] + radii[owners[second]])
+    if not np.any(ratios < largest):
+        return float("inf"), ""
+    closest = int(np.argmin(ratios))
+    return float(ratios[closest]), "-".join(atoms.symbols[owners[each[closest]]] for each in (first, second))
 
 
 def _with_images(atoms: Atoms, reach_A: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -18,7 +18,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from pymatgen.core import Structure
 
 from superionic.errors import CalculationError
-from superionic.potentials.atoms import changes, closest_approach, to_atoms, to_structure
+from superionic.potentials.atoms import changes, closest_pair, to_atoms, to_structure
 from superionic.potentials.batch import PointResult, evaluate_many, guarded
 from superionic.potentials.optimisers import CellFilter, optimiser_for
 from superionic.stages import RelaxSettings
@@ -159,11 +159,12 @@ class _Run:
         return None
 
     def _finish(self, point: PointResult, converged: bool) -> Relaxation:
-        ratio = closest_approach(self.atoms)
+        ratio, pair = closest_pair(self.atoms)
         if ratio < COLLAPSE_RATIO:
             raise CalculationError(
-                f"relaxation of {self.atoms.get_chemical_formula()} collapsed: two atoms are at {ratio:.2f} of the sum "
-                "of their covalent radii. The potential fails here; label such structures or use another foundation"
+                f"relaxation of {self.atoms.get_chemical_formula()} collapsed: two atoms ({pair}) are at {ratio:.2f} "
+                "of the sum of their covalent radii. The potential fails here; label such structures or use another "
+                "foundation"
             )
         return Relaxation(
             structure=to_structure(self.atoms, self._structure),

@@ -10,7 +10,7 @@ from pymatgen.core import Structure
 
 from superionic.database.jobs import stage_job
 from superionic.database.reuse import produce
-from superionic.errors import TransportInputError
+from superionic.errors import InsufficientDataError, TransportInputError
 from superionic.transport.diffusion import analyze_trajectory
 from superionic.transport.pathway_documents import pathway_document
 from superionic.transport.pathway_schemas import PathwayDoc
@@ -50,6 +50,11 @@ class PathwayMaker(Maker):
             The run.
         host : Structure
             Disordered host cell whose site labels name the sites of the mobile species.
+
+        Raises
+        ------
+        InsufficientDataError
+            If the run exploded before there was anything to analyse.
         """
         return produce(
             PathwayDoc,
@@ -71,7 +76,15 @@ class PathwayMaker(Maker):
             run.temperature_K,
         )
         options: dict[str, Any] = {"discard_ps": run.discard_ps}
-        known = options | {"diffusion": analyze_trajectory(*data, **options)}
+        try:
+            known = options | {"diffusion": analyze_trajectory(*data, **options)}
+        except TransportInputError as error:
+            if run.ended_early is None:
+                raise
+            raise InsufficientDataError(
+                f"no pathways at {run.temperature_K:g} K: the run {run.ended_early}, too early for any density. Mend "
+                "the model (docs/howto/production-md.md) or choose another transport.pathway_temperature_K"
+            ) from error
         try:
             found = analyze_pathways(*data, host=host, settings=self.settings, **known)
         except TransportInputError as error:

@@ -3,6 +3,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from superionic.documents import Blob
+from superionic.errors import InsufficientDataError, TransportInputError
 from superionic.potentials.schemas import PotentialRef
 from superionic.transport import TrajectoryWriter
 from superionic.transport.pathway_jobs import PathwayMaker
@@ -59,3 +60,11 @@ def test_a_run_that_does_not_fit_its_host_is_analysed_alone_and_says_so(run):
     assert "without its host" in doc.warnings[0]
     assert {site.label for site in doc.sites} <= {"s1", "s2"}
     assert doc.space_group is None
+
+
+def test_a_run_that_exploded_at_once_is_called_so(run):
+    exploded = run.model_copy(update={"discard_ps": 60.0, "ended_early": "exploded at 0.6 ps: two atoms are at 0.3"})
+    with pytest.raises(InsufficientDataError, match=r"no pathways at 800 K: the run exploded at 0.6 ps"):
+        PathwayMaker(settings=QUICK)._analyse(exploded, HOST)
+    with pytest.raises(TransportInputError, match="discard"):
+        PathwayMaker(settings=QUICK)._analyse(run.model_copy(update={"discard_ps": 60.0}), HOST)
