@@ -76,7 +76,7 @@ def closest_approach(atoms: Atoms, largest: float = 1.0) -> float:
 
 
 def closest_pair(atoms: Atoms, largest: float = 1.0) -> tuple[float, str]:
-    """What :func:`closest_approach` returns, and the elements of the two atoms: ``Li-Li``, or nothing if none are close."""
+    """What :func:`closest_approach` returns, and the elements of the pair: ``Li-Li``, or nothing if none are close."""
     if not np.isfinite(atoms.positions).all():
         return float("nan"), ""
     radii = covalent_radii[atoms.numbers]
