@@ -97,7 +97,9 @@ def test_free_energies_and_competing_phases_are_in_the_rows_of_phases(documents,
     rival = CompetitionResult.model_validate(COMPETITION)
     update = {"free_energies": [free], "competition": rival, "degeneracy": 12}
     entries = [doc.entries[0].model_copy(update=update), *doc.entries[1:]]
-    (row,) = build_phase_diagrams([stored(doc.model_copy(update={"entries": entries}))])
+    errors = {"test_rmse_eV_per_atom": 0.004, "ground_state_rmse_eV_per_atom": 0.007}
+    (row,) = build_phase_diagrams([stored(doc.model_copy(update={"entries": entries} | errors))])
+    assert row.model_dump(include={*errors}) == errors
     first, other = row.phases
     assert (first.degeneracy, other.degeneracy, other.free_energies) == (12, None, [])
     (at,) = first.free_energies

@@ -65,6 +65,8 @@ def _row(result: StoredResult) -> PhaseDiagramRow:
         stable_formulas=[structure_name(phase.formula, phase.polymorph) for phase in phases if phase.stable],
         largest_e_above_hull_eV_per_atom=max(ground_states.values(), default=None),
         formation_energy_std_eV_per_atom=doc.formation_energy_std_eV_per_atom,
+        test_rmse_eV_per_atom=doc.test_rmse_eV_per_atom,
+        ground_state_rmse_eV_per_atom=doc.ground_state_rmse_eV_per_atom,
         phases=phases,
     )
 

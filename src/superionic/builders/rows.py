@@ -151,6 +151,10 @@ class PhaseDiagramRow(QueryRow):
         None, description="largest energy above hull among the ground states of the compositions, eV/atom"
     )
     formation_energy_std_eV_per_atom: float | None = Field(None, description="uncertainty of the energies, eV/atom")
+    test_rmse_eV_per_atom: float | None = Field(None, description="RMSE of the energies on the test set, eV/atom")
+    ground_state_rmse_eV_per_atom: float | None = Field(
+        None, description="RMSE of the energies at the labelled ground states, eV/atom"
+    )
     phases: list[PhaseRow] = Field(description="lowest ordering of each composition and polymorph")
 
 
