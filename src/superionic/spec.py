@@ -199,6 +199,7 @@ class ElectrolyteSpec(SpecModel):
             del content["montecarlo"]
         if not self.active.rounds:
             del content["active"]
+        content["sampling"] = self.sampling.key_content
         content["stability"] = self.stability.key_content
         return content_key(content)
 

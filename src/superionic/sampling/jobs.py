@@ -91,7 +91,7 @@ class SampleMaker(Maker):
 
     def _settings(self) -> dict[str, Any]:
         drawn, described = self.settings.drawn_frames, chooses_frames(self.settings)
-        settings = self.settings.model_dump(exclude={*CHOICES, "close_pairs"})
+        settings = self.settings.model_dump(exclude={*CHOICES, "close_pairs"})  # so runs without pairs keep their keys
         pairs = {"close_pairs": self.settings.close_pairs, "mobile": self.mobile} if self.settings.close_pairs else {}
         return settings | pairs | {"drawn_frames": drawn, "described": described}
 

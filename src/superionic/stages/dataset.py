@@ -1,7 +1,7 @@
 """Settings of the stages from orderings to frames."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -87,6 +87,11 @@ class SamplingSettings(StageSettings):
     damping_fs: float = Field(100.0, gt=0, description="thermostat time constant, fs (our choice)")
     max_strain: float = Field(0.03, ge=0, lt=0.5, description="bound of each random strain component")
     strain_mode: StrainMode = Field(StrainMode.SYMMETRIC, description="form of the strain tensor (our choice)")
+
+    @property
+    def key_content(self) -> dict[str, Any]:
+        """Contents for the key of a campaign; campaigns without close pairs keep the key that they had before those."""
+        return self.model_dump(mode="json", exclude=set() if self.close_pairs else {"close_pairs"})
 
     @property
     def drawn_frames(self) -> int:
