@@ -49,6 +49,18 @@ def test_parts_are_drawn_by_parent_and_reproducibly(frames, file, maker):
     assert other.dataset.content_hash != prepared.dataset.content_hash
 
 
+def test_frames_for_training_only_stay_with_their_parents_and_out_of_the_tests(frames, file, maker):
+    marked = []
+    for frame in frames[::3]:
+        atoms = frame.atoms.copy()
+        atoms.positions[0] += 0.3
+        marked.append(replace(frame, key=f"{frame.key}-pair", parent_id=f"{frame.parent_id}#train-only", atoms=atoms))
+    plain = prepare(LabelSource(file(frames)), maker).dataset
+    more = prepare(LabelSource(file([*frames, *marked], "more.extxyz")), maker).dataset
+    assert parents(more) == parents(plain)
+    assert more.counts == plain.counts | {"train": plain.counts["train"] + len(parents(plain)["train"])}
+
+
 def test_given_parts_are_used_as_they_are(frames, file, maker):
     train, valid, test = (file(frames[a:b], f"{a}.extxyz") for a, b in ((0, 15), (15, 18), (18, 24)))
     dataset = prepare(LabelSource(train, valid, test), maker).dataset

@@ -146,14 +146,17 @@ def build_dataset(
         )
     parents = {frame.family: frame.composition for frame in frames}
     split = split_parents(parents, valid_fraction=valid_fraction, test_fraction=test_fraction, seed=seed)
-    parts = {
-        name: tuple(f for f in frames if f.family in split[name] and (name == TRAIN or not f.train_only))
-        for name in SPLITS
-    }
+    parts = {name: members(frames, name, split[name]) for name in SPLITS}
     dataset = Dataset(train=parts[TRAIN], valid=parts[VALID], test=parts[TEST])
     refuse_duplicates(parts)
     refuse_small(len(dataset.train), batch_size)
     return dataset
+
+
+def members(frames: Sequence[LabelledFrame], part: str, parents: Sequence[str]) -> tuple[LabelledFrame, ...]:
+    """Frames of one part: those of its parents, without frames for training only where it is not the training set."""
+    wanted = set(parents)
+    return tuple(frame for frame in frames if frame.family in wanted and (part == TRAIN or not frame.train_only))
 
 
 def extend_dataset(dataset: Dataset, frames: Sequence[LabelledFrame]) -> Dataset:

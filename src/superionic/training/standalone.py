@@ -18,6 +18,7 @@ from superionic.training.dataset import (
     Dataset,
     LabelledFrame,
     frames_to_extxyz,
+    members,
     split_parents,
 )
 from superionic.training.export import write_dataset
@@ -219,7 +220,7 @@ def _refuse_shared_parents(files: Mapping[str, LabelledFile]) -> None:
     """Parents that the files name themselves must not be in two of them."""
     seen: dict[str, str] = {}
     for name, file in files.items():
-        parents = {frame.parent_id for frame in file.frames} if file.grouped else set()
+        parents = {frame.family for frame in file.frames} if file.grouped else set()
         shared = sorted(parents & set(seen))
         if shared:
             raise InputError(
@@ -235,7 +236,7 @@ def _divide(files: Mapping[str, LabelledFile], maker: FineTuneMaker) -> dict[str
     settings = maker.settings
     shares = {VALID: settings.valid_fraction, TEST: settings.test_fraction}
     drawn = {name: share if name not in files else 0.0 for name, share in shares.items()}
-    parents = {frame.parent_id: frame.composition for frame in own[TRAIN]}
+    parents = {frame.family: frame.composition for frame in own[TRAIN]}
     needed = 1 + sum(share > 0 for share in drawn.values())
     if len(parents) < needed:
         raise InsufficientDataError(
@@ -244,12 +245,10 @@ def _divide(files: Mapping[str, LabelledFile], maker: FineTuneMaker) -> dict[str
             f"structure be its own group with --group-by {STRUCTURE} (the test errors are then too good)"
         )
     split = split_parents(parents, valid_fraction=drawn[VALID], test_fraction=drawn[TEST], seed=maker.split_seed)
-    return {name: own[name] if name in files and name != TRAIN else _of(own[TRAIN], split[name]) for name in SPLITS}
-
-
-def _of(frames: Sequence[LabelledFrame], parents: Sequence[str]) -> list[LabelledFrame]:
-    wanted = set(parents)
-    return [frame for frame in frames if frame.parent_id in wanted]
+    return {
+        name: own[name] if name in files and name != TRAIN else members(own[TRAIN], name, split[name])
+        for name in SPLITS
+    }
 
 
 def _with_isolated_atoms(maker: FineTuneMaker, files: Mapping[str, LabelledFile]) -> FineTuneMaker:
