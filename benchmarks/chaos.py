@@ -223,17 +223,15 @@ def killed_workers(setting: Setting, kills: int, deadline: float, rng: random.Ra
     setting.finish()
 
 
-Span = tuple[float, float]
-
-
 def killed_server(
-    setting: Setting, kills: int, away_s: Span, pause_s: Span, deadline: float, rng: random.Random
+    setting: Setting, kills: int, spans_s: list[list[float]], deadline: float, rng: random.Random
 ) -> None:
     """Kill -9 of mongod at random moments, the first after a job has begun; it comes back later."""
     from superionic.database.files import wait_until
     from superionic.database.local import ensure_server, find_server
 
     setting.submit()
+    away_s, pause_s = spans_s
     runner, times = setting.start(), []
     wait_until(lambda: bool(setting.events()) or runner.poll() is not None, 600)
     while len(times) < kills and time.monotonic() < deadline and runner.poll() is None:
@@ -334,8 +332,7 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
     from superionic.database.local import lease
 
     rng = random.Random(arguments.seed)  # noqa: S311 (moments, not secrets)
-    size = Size(arguments.groups, arguments.children, arguments.seconds)
-    moments = (tuple(arguments.away), tuple(arguments.pause))
+    size, spans_s = Size(arguments.groups, arguments.children, arguments.seconds), [arguments.away, arguments.pause]
 
     def limit() -> float:
         return time.monotonic() + 60 * arguments.minutes
@@ -343,7 +340,7 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
     scenarios: dict[str, Callable[[Setting], None]] = {
         "undisturbed": undisturbed,
         "workers killed": lambda s: killed_workers(s, arguments.kills, limit(), rng),
-        "server killed": lambda s: killed_server(s, arguments.server_kills, *moments, limit(), rng),
+        "server killed": lambda s: killed_server(s, arguments.server_kills, spans_s, limit(), rng),
         "disk full": lambda s: full_disk(s, arguments.disk),
         "race": race,
         "other code": other_code,
