@@ -200,8 +200,8 @@ def undisturbed(setting: Setting) -> None:
     setting.finish()
 
 
-def killed_workers(setting: Setting, kills: int, deadline: float, rng: random.Random) -> None:
-    """Kill -9 of a worker at random moments from the begin of one of its jobs until well after its end."""
+def killed_workers(setting: Setting, kills: int, after_s: float, deadline: float, rng: random.Random) -> None:
+    """Kill -9 of a worker at random moments from the begin of one of its jobs to ``after_s`` later."""
     setting.submit()
     hits: Counter[str] = Counter()
     seen = 0
@@ -212,7 +212,7 @@ def killed_workers(setting: Setting, kills: int, deadline: float, rng: random.Ra
         begun = [int(pid) for event, _, pid, _ in events[seen:] if event == "begin"]
         if not begun:  # a worker that has not come to its first job would prove little
             continue
-        time.sleep(rng.uniform(0.0, 2 * setting.size.seconds + 1.0))
+        time.sleep(rng.uniform(0.0, after_s))
         seen = len(events)
         last = [name for _, name, pid, _ in setting.events() if int(pid) == begun[-1]][-1]
         if begun[-1] in children_of(runner.pid) and hits[last] < MOST_HITS:
@@ -223,15 +223,13 @@ def killed_workers(setting: Setting, kills: int, deadline: float, rng: random.Ra
     setting.finish()
 
 
-def killed_server(
-    setting: Setting, kills: int, spans_s: list[list[float]], deadline: float, rng: random.Random
-) -> None:
+def killed_server(setting: Setting, kills: int, spans: list[list[float]], deadline: float, rng: random.Random) -> None:
     """Kill -9 of mongod at random moments, the first after a job has begun; it comes back later."""
     from superionic.database.files import wait_until
     from superionic.database.local import ensure_server, find_server
 
     setting.submit()
-    away_s, pause_s = spans_s
+    away_s, pause_s = spans
     runner, times = setting.start(), []
     wait_until(lambda: bool(setting.events()) or runner.poll() is not None, 600)
     while len(times) < kills and time.monotonic() < deadline and runner.poll() is None:
@@ -332,15 +330,16 @@ def run(arguments: argparse.Namespace, report: Callable[[str], None] = print) ->
     from superionic.database.local import lease
 
     rng = random.Random(arguments.seed)  # noqa: S311 (moments, not secrets)
-    size, spans_s = Size(arguments.groups, arguments.children, arguments.seconds), [arguments.away, arguments.pause]
+    size, spans = Size(arguments.groups, arguments.children, arguments.seconds), [arguments.away, arguments.pause]
+    after_s = 2 * size.seconds + 1.0 if arguments.after is None else arguments.after
 
     def limit() -> float:
         return time.monotonic() + 60 * arguments.minutes
 
     scenarios: dict[str, Callable[[Setting], None]] = {
         "undisturbed": undisturbed,
-        "workers killed": lambda s: killed_workers(s, arguments.kills, limit(), rng),
-        "server killed": lambda s: killed_server(s, arguments.server_kills, spans_s, limit(), rng),
+        "workers killed": lambda s: killed_workers(s, arguments.kills, after_s, limit(), rng),
+        "server killed": lambda s: killed_server(s, arguments.server_kills, spans, limit(), rng),
         "disk full": lambda s: full_disk(s, arguments.disk),
         "race": race,
         "other code": other_code,
@@ -377,6 +376,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50, help="kills of workers")
+    parser.add_argument("--after", type=float, help="longest time from a job's begin to a kill, s (well past its end)")
     parser.add_argument("--server-kills", type=int, default=10, help="kills of the server")
     parser.add_argument("--away", type=float, nargs=2, default=(5.0, 180.0), help="shortest and longest absence, s")
     parser.add_argument("--pause", type=float, nargs=2, default=(1.0, 6.0), help="time before each of them, s")

@@ -7,7 +7,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LOST, WRONG, EXTRA, UNFINISHED, AGAIN, AT_ONCE, ON_DISK = 2, 3, 4, 5, 6, 7, 8
-SIZE = ("--groups", "1", "--children", "4", "--seconds", "0.3")
+SIZE = ("--groups", "1", "--children", "4", "--seconds", "0.5")
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def run_chaos(monkeypatch):
 
 @pytest.mark.integration
 def test_killed_workers_a_killed_server_and_a_full_disk_lose_nothing(run_chaos, capsys):
-    harm = ["--kills", "2", "--server-kills", "1", "--away", "2", "3", "--pause", "0", "0.5", "--disk", "80"]
+    at_work = ["--after", "0.3", "--pause", "0", "0.3"]  # before a fast machine is through with the campaign
+    harm = ["--kills", "2", "--server-kills", "1", "--away", "2", "3", "--disk", "80", *at_work]
     rows = run_chaos("workers killed", "server killed", "disk full", options=harm)
     done = capsys.readouterr().out
     assert "2 kills of workers" in done, "the harm was done"
