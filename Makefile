@@ -14,8 +14,8 @@ demo: .venv/installed  ## install, run the demo campaign, write its report
 
 test: unit integration  ## install, run all tests
 
-unit: .venv/installed-dev
-	.venv/bin/python -m pytest -q -n 2 -m "not integration and not dft and not slurm"
+unit: .venv/installed-dev  # one thread per process: threads that wait for each other take longer than the work
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -n 2 -m "not integration and not dft and not slurm"
 
 integration: .venv/installed-dev
 	.venv/bin/python -m pytest -q -m integration

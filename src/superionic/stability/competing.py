@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pymatgen.core import Composition
-from pymatgen.entries.computed_entries import ComputedEntry
 from scipy.optimize import linprog
 
 from superionic.errors import InputError
 from superionic.stability.formation import Entry
 from superionic.stability.hull import STABLE_WITHIN_EV_PER_ATOM
 from superionic.stability.schemas import PhaseDiagramDoc
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedEntry
 
 LEAST_FRACTION = 1e-6
 N_SAMPLES = 200
@@ -202,6 +205,8 @@ def phase_diagram_entries(doc: PhaseDiagramDoc) -> list[ComputedEntry]:
     list of ComputedEntry
         All orderings: composition and energy of the cell, the source as ``entry_id``, level of theory in ``data``.
     """
+    from pymatgen.entries.computed_entries import ComputedEntry
+
     entries = []
     for item in doc.entries:
         formula = Composition(item.composition.formula)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pymatgen.core import Composition
-from pymatgen.entries.computed_entries import ComputedEntry
 
 from superionic.stability.competing import (
     LEAST_FRACTION,
@@ -24,6 +24,9 @@ from superionic.stability.schemas import (
     PhaseDiagramDoc,
     PhaseEntry,
 )
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedEntry
 
 ORDERINGS_LOOKED_AT = 5
 """Relaxed orderings per composition whose polyhedra count as trained."""
@@ -99,6 +102,8 @@ def _entry(entry: PhaseEntry) -> Entry:
 
 
 def _computed(phase: CompetingPhase) -> ComputedEntry:
+    from pymatgen.entries.computed_entries import ComputedEntry
+
     formula = Composition(phase.formula)
     return ComputedEntry(formula, phase.energy_eV_per_atom * formula.num_atoms, entry_id=phase.name)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monty.serialization import dumpfn
-from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 from superionic.durable import move_whole, scratch_name
 from superionic.errors import InputError
 from superionic.stability.schemas import GroundStateDoc
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 
 def ground_state_entries(
@@ -35,6 +37,8 @@ def ground_state_entries(
 
 
 def _entry(state: GroundStateDoc, about: dict[str, Any]) -> ComputedStructureEntry:
+    from pymatgen.entries.computed_entries import ComputedStructureEntry
+
     lowest = state.relaxed[0]
     degeneracy = state.multiplicities[0] if state.multiplicities else None
     data = {

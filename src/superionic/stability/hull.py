@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.analysis.phase_diagram import PDEntry
-from pymatgen.analysis.phase_diagram import PhaseDiagram as ElementalPhaseDiagram
 from pymatgen.core import Composition, DummySpecies
 
 from superionic.errors import InputError
@@ -85,6 +83,9 @@ def _check(entries: Sequence[Entry], members: Sequence[Composition]) -> None:
 
 def _above_hull(fractions: NDArray[np.float64], formation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Hull distances from pymatgen, with one dummy species per end member as the elements."""
+    from pymatgen.analysis.phase_diagram import PDEntry
+    from pymatgen.analysis.phase_diagram import PhaseDiagram as ElementalPhaseDiagram
+
     species = [DummySpecies(f"X{chr(ord('a') + index)}", 0) for index in range(fractions.shape[1])]
     entries = [
         PDEntry(Composition({s: float(w) for s, w in zip(species, row, strict=True) if w > 0}), float(energy))

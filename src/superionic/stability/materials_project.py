@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from monty.serialization import dumpfn, loadfn
-from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 from superionic.durable import move_whole, scratch_name
 from superionic.errors import NotConfiguredError
@@ -16,6 +15,9 @@ from superionic.phase_files import phase_of_entry
 from superionic.settings import SuperionicSettings
 from superionic.stability.competing import against_competing_phases
 from superionic.stages import StatedPhase
+
+if TYPE_CHECKING:
+    from pymatgen.entries.computed_entries import ComputedStructureEntry
 
 KEY_VARIABLE = "MP_API_KEY"
 SOURCE = "Materials Project"
@@ -62,6 +64,8 @@ def materials_project_phases(
 
 
 def _entries(elements: list[str], client: Callable[[str], Any] | None, cache: Path) -> list[ComputedStructureEntry]:
+    from pymatgen.entries.computed_entries import ComputedStructureEntry
+
     file = cache / f"{'-'.join(elements)}.json.gz"
     if file.is_file():
         return list(loadfn(file))
