@@ -128,6 +128,17 @@ def test_msd_marks_the_fit_window_and_greys_doubtful_runs(campaign):
     assert msd_chart(()) is None
 
 
+@pytest.mark.parametrize("n_panels", [1, 2, 3, 5])
+def test_only_the_lowest_panel_of_a_column_names_the_lag_time(campaign, n_panels):
+    place = campaign.diffusions[0].composition
+    names = [place.model_copy(update={"polymorph": f"form {k}"}) for k in range(n_panels)]
+    chart = msd_chart([campaign.diffusions[0].model_copy(update={"composition": name}) for name in names])
+    axes = list(chart.figure.select_xaxes())[:n_panels]
+    bottoms = [axis.title.text == "lag time (ps)" for axis in axes]
+    n_columns = {1: 1, 2: 2, 3: 2, 5: 3}[n_panels]
+    assert bottoms == [False] * (n_panels - n_columns) + [True] * n_columns
+
+
 def test_ternary_positions_are_barycentric(campaign):
     doc = campaign.phase_diagram
     lowest = [entry for entry in doc.entries if entry.lowest]

@@ -47,6 +47,9 @@ def msd_chart(diffusions: Sequence[DiffusionDoc]) -> Chart | None:
             _add_msd(figure, doc, temperatures.index(doc.temperature_K), (row + 1, column + 1), seen)
     style(figure, margin={"l": 60, "r": 20, "t": 40, "b": 50}, legend={"y": 1 + 45 / (panel_height * n_rows)})
     figure.update_xaxes(**log_axis("lag time (ps)", (t for doc in diffusions for t in doc.msd_time_ps)))
+    for above in range(len(groups) - n_columns):  # its title would stand just above that of the panel below
+        row, column = divmod(above, n_columns)
+        figure.update_xaxes(title_text="", row=row + 1, col=column + 1)
     # one scale for all panels, so that compositions can be compared by eye
     both = (m for doc in diffusions for m in (*doc.msd_tracer_A2, *doc.msd_host_A2))
     figure.update_yaxes(**log_axis("MSD (Å²)", both))
