@@ -32,11 +32,12 @@ def jobs(spec):
 
 
 @pytest.mark.parametrize("place", ["x=0 (gamma)", "x=1 (Cmcm)"])
-def test_a_polymorph_counts_as_a_further_composition_of_every_stage(jobs, place):
+def test_a_polymorph_counts_as_a_further_composition_of_every_stage(spec, jobs, place):
     stages = ["enumerate", "screen", "sample", "label", "ground state", "label ground states", "conductivity"]
     assert {f"{stage}: {place}" for stage in stages} < set(jobs)
-    assert {f"md: {place} {t} K" for t in (300, 350, 400)} < set(jobs)
-    assert f"pathways: {place} 600 K" in jobs, "the nearest to the 800 K that the file asks for"
+    temperatures = spec.transport.temperatures_K
+    assert {f"md: {place} {t:g} K" for t in temperatures} < set(jobs)
+    assert f"pathways: {place} {max(temperatures):g} K" in jobs, "the nearest to the 800 K that the file asks for"
     dataset, parents = jobs["dataset"]
     assert jobs[f"label: {place}"][0].uuid in parents
     assert jobs[f"ground state: {place}"][0].uuid in jobs["phase diagram"][1]
