@@ -77,7 +77,7 @@ def _hull(panel: Any, found: Row) -> None:  # noqa: ANN401 (matplotlib)
 def _arrhenius(panel: Any, found: Row, label: str) -> None:  # noqa: ANN401 (matplotlib)
     for column, name in enumerate((TEACHER, *MODELS)):
         rows = [row for row in found["runs"] if (row["potential"], row["composition"]) == (name, label)]
-        rows = [row for row in rows if row["diffusivity_cm2_per_s"] > 0]
+        rows = [row for row in rows if row.get("diffusivity_cm2_per_s", 0.0) > 0]  # exploded ones have none
         if not rows:
             continue
         x = np.array([1000 / row["temperature_K"] for row in rows]) + 0.006 * (column - 2)

@@ -110,16 +110,17 @@ class Results:
         """One row per potential, composition and temperature whose run has ended."""
         runs = Runs(self.system, self.campaign, self.models)
         rows = []
-        for label, temperature in self.system.runs():
-            found = {
-                name: runs.diffusion(name, label, temperature)
-                for name in POTENTIALS
-                if runs.finished(name, label, temperature)
-            }
-            for name, diffusion in found.items():
-                row = {"potential": name, "composition": label, "temperature_K": temperature} | _numbers(diffusion)
-                if name != TEACHER and TEACHER in found:
-                    row |= self._against_teacher(runs, name, (label, temperature), found)
+        for run in self.system.runs():
+            ended = [name for name in POTENTIALS if runs.finished(name, *run)]
+            exploded = {name: runs.exploded_at_ps(name, *run) for name in ended}
+            sound = {name: runs.diffusion(name, *run) for name in ended if exploded[name] is None}
+            for name in ended:
+                row = {"potential": name, "composition": run[0], "temperature_K": run[1]}
+                row |= _numbers(sound[name]) if name in sound else _exploded(exploded[name])
+                if name != TEACHER and TEACHER in ended:
+                    row["frames"] = asdict(runs.force_errors(name, *run))
+                if name != TEACHER and {name, TEACHER} <= sound.keys():
+                    row |= self._against_teacher(runs, name, run, sound)
                 rows.append(row)
         return rows
 
@@ -135,7 +136,6 @@ class Results:
             ),
             "jump_sigmas": joint_sigmas_of_counts(own.n_hops, model.n_hops),
             "map": asdict(maps),
-            "frames": asdict(runs.force_errors(name, *run)),
         }
 
     def activation_energies(self, runs: list[Row]) -> list[Row]:
@@ -157,6 +157,11 @@ class Results:
                         }
                     )
         return rows
+
+
+def _exploded(time_ps: float | None) -> Row:
+    """A run without numbers: ions of an exploding model go anywhere."""
+    return {"verdict": "exploded", "exploded_at_ps": time_ps}
 
 
 def _numbers(found: Diffusion) -> Row:

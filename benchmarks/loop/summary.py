@@ -12,6 +12,7 @@ Row = dict[str, Any]
 HULL_GOAL_MEV_PER_ATOM = 1.0
 ENERGY_GOAL_EV = 0.02
 NONE = "–"
+EXPLODED = "exploded"
 HULL_WORDS = "Errors in meV/atom:"
 COMPOSITION_WORDS = (
     "Formation energy of the lowest ordering, in brackets its energy above the hull, each potential relaxing for "
@@ -103,28 +104,38 @@ def run_table(found: Row) -> str:
         "energy RMSE, meV/atom",
     )
     for row in found["runs"]:
-        value, std = (1e5 * row[f"diffusivity{part}_cm2_per_s"] for part in ("", "_std"))
-        sigmas = row.get("sigmas")
-        cells = [row["composition"], f"{row['temperature_K']:g}", row["potential"], f"{value:.2f} ± {std:.2f}"]
-        cells += [NONE if sigmas is None else f"{sigmas:.1f}", _jumps(row), row["verdict"].replace("_", " ")]
-        lines.append("| " + " | ".join([*cells, *_map_cells(row)]) + " |")
+        cells = [row["composition"], f"{row['temperature_K']:g}", row["potential"], *_diffusion_cells(row)]
+        lines.append("| " + " | ".join([*cells, *_map_cells(row), *_frame_cells(row)]) + " |")
     return "\n".join(lines)
 
 
-def _jumps(row: Row) -> str:
-    return f"{row['n_hops']} ({row['jump_sigmas']:.1f})" if "jump_sigmas" in row else str(row["n_hops"])
+def _diffusion_cells(row: Row) -> list[str]:
+    if row["verdict"] == EXPLODED:
+        return [NONE, NONE, NONE, f"exploded at {row['exploded_at_ps']:.1f} ps"]
+    value, std = (1e5 * row[f"diffusivity{part}_cm2_per_s"] for part in ("", "_std"))
+    sigmas = row.get("sigmas")
+    jumps = f"{row['n_hops']} ({row['jump_sigmas']:.1f})" if "jump_sigmas" in row else str(row["n_hops"])
+    return [
+        f"{value:.2f} ± {std:.2f}",
+        NONE if sigmas is None else f"{sigmas:.1f}",
+        jumps,
+        row["verdict"].replace("_", " "),
+    ]
 
 
 def _map_cells(row: Row) -> list[str]:
     if "map" not in row:
-        return [NONE] * 4
-    found, frames = row["map"], row["frames"]
-    return [
-        f"{found['overlap']:.2f} ({found['noise_overlap']:.2f})",
-        f"{found['correlation']:.2f} ({found['noise_correlation']:.2f})",
-        f"{frames['force_rmse_meV_per_A']:.0f} ({frames['force_slope']:.2f})",
-        f"{frames['energy_rmse_meV_per_atom']:.1f}",
-    ]
+        return [NONE] * 2
+    found = row["map"]
+    return [f"{found[kind]:.2f} ({found[f'noise_{kind}']:.2f})" for kind in ("overlap", "correlation")]
+
+
+def _frame_cells(row: Row) -> list[str]:
+    if "frames" not in row:
+        return [NONE] * 2
+    frames = row["frames"]
+    slope = f" ({frames['force_slope']:.2f})"
+    return [f"{frames['force_rmse_meV_per_A']:.0f}{slope}", f"{frames['energy_rmse_meV_per_atom']:.1f}"]
 
 
 def energy_table(found: Row) -> str:
@@ -182,27 +193,35 @@ def _run_statements(found: Row) -> list[str]:
     own = {_run(row): row["verdict"] for row in found["runs"] if row["potential"] == TEACHER}
     lines = []
     for name in MODELS:
-        rows = [row for row in found["runs"] if row["potential"] == name and "map" in row]
-        if not rows:
-            continue
-        broken = [_run(row) for row in rows if row["verdict"] == "framework_unstable"]
-        judged = [row for row in rows if row["verdict"] == own[_run(row)] == "ok"]
-        far = [f"{_run(row)} ({row['sigmas']:.1f})" for row in judged if row["sigmas"] > SIGMAS]
-        jumps = [f"{_run(row)} ({row['jump_sigmas']:.1f})" for row in rows if row["jump_sigmas"] > SIGMAS]
-        maps = [row["map"]["overlap"] / row["map"]["noise_overlap"] for row in rows]
-        line = (
-            f"Diffusivity, {name}: of {len(rows)} runs {len(judged) - len(far)} within {SIGMAS:g} joint standard "
-            f"deviations of the teacher, {len(far)} apart, {len(rows) - len(judged)} undecided for want of a sound "
-            f"value; density maps reach {min(maps):.2f} to {max(maps):.2f} of the teacher's overlap with itself"
-        )
-        line += f"; apart: {', '.join(far)}" * bool(far)
-        line += f"; other numbers of jumps: {', '.join(jumps)}" * bool(jumps)
-        line += f"; the host does not hold: {', '.join(broken)}" * bool(broken)
-        lines.append(line + ".")
+        rows = [row for row in found["runs"] if row["potential"] == name and "frames" in row]
+        if rows:
+            lines.append(_said_of(name, rows, own))
     unsound = [f"{run} ({verdict.replace('_', ' ')})" for run, verdict in own.items() if verdict != "ok"]
     if unsound:
         lines.append(f"The teacher's own runs give no diffusivity at {', '.join(unsound)}.")
     return lines
+
+
+def _said_of(name: str, rows: list[Row], own: dict[str, str]) -> str:
+    """How the runs of one model compare with the teacher's."""
+    compared = [row for row in rows if "map" in row]
+    judged = [row for row in compared if row["verdict"] == own[_run(row)] == "ok"]
+    far = [f"{_run(row)} ({row['sigmas']:.1f})" for row in judged if row["sigmas"] > SIGMAS]
+    jumps = [f"{_run(row)} ({row['jump_sigmas']:.1f})" for row in compared if row["jump_sigmas"] > SIGMAS]
+    maps = [row["map"]["overlap"] / row["map"]["noise_overlap"] for row in compared]
+    line = (
+        f"Diffusivity, {name}: of {len(rows)} runs {len(judged) - len(far)} within {SIGMAS:g} joint standard "
+        f"deviations of the teacher, {len(far)} apart, {len(rows) - len(judged)} undecided for want of a sound value"
+    )
+    if maps:
+        line += f"; density maps reach {min(maps):.2f} to {max(maps):.2f} of the teacher's overlap with itself"
+    failures = {
+        "apart": far,
+        "other numbers of jumps": jumps,
+        "the host does not hold": [_run(row) for row in rows if row["verdict"] == "framework_unstable"],
+        "exploded": [_run(row) for row in rows if row["verdict"] == EXPLODED],
+    }
+    return line + "".join(f"; {words}: {', '.join(runs)}" for words, runs in failures.items() if runs) + "."
 
 
 def _run(row: Row) -> str:

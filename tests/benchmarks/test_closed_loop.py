@@ -191,6 +191,17 @@ def test_statements_name_every_failure(rooms, results):
     assert "+0.10 ± 0.10 eV, within the joint error; such runs cannot test a goal of 0.02 eV" in said
 
 
+def test_an_exploded_run_has_no_numbers_but_errors_on_the_frames_of_the_teacher(rooms, results):
+    tuned = next(row for row in results["runs"] if row["potential"] == rooms["names"].TUNED)
+    kept = {key: tuned[key] for key in ("potential", "composition", "temperature_K", "frames")}
+    results["runs"] = [results["runs"][0], kept | {"verdict": "exploded", "exploded_at_ps": 1.24}]
+    (row,) = [line for line in rooms["summary"].run_table(results).splitlines() if "exploded" in line]
+    assert row == "| x=0.5 | 900 | tuned | – | – | – | exploded at 1.2 ps | – | – | 90 (0.90) | 2.0 |"
+    said = rooms["summary"].statements(results)
+    assert "tuned: of 1 runs 0 within 2 joint standard deviations of the teacher, 0 apart, 1 undecided" in said
+    assert "want of a sound value; exploded: x=0.5 at 900 K." in said
+
+
 def test_a_goal_that_is_met_by_zeros_alone_is_no_success(rooms, results):
     names = rooms["names"]
     results["hulls"][names.TUNED] = results["hulls"][names.SCRATCH]
