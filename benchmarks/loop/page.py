@@ -27,6 +27,6 @@ def figure_block(page: Path, figure: Path) -> str:
     place = Path(os.path.relpath(figure, page.parent)).as_posix()
     caption = (
         "Own relaxations: formation energies against the teacher's, and of the lowest ordering of each composition; "
-        "diffusivities with their 68 % errors, widened where the verdict is not ok."
+        "diffusivities with their 68 % errors, widened where the verdict is not ok; exploded runs have none."
     )
     return f"```{{figure}} {place}\n{caption}\n```"

@@ -24,7 +24,9 @@ def report(found: Row) -> str:
     """All tables and statements as Markdown."""
     parts = [conditions(found), HULL_WORDS, hull_table(found), COMPOSITION_WORDS, composition_table(found)]
     if found["runs"]:
-        parts += [run_table(found), energy_table(found)]
+        parts.append(run_table(found))
+    if found["activation_energies"]:
+        parts.append(energy_table(found))
     if found["missing"]:
         parts.append(f"MD not run yet: {', '.join(found['missing'])}.")
     return "\n\n".join([*parts, statements(found)])
