@@ -113,11 +113,8 @@ class Runs:
 
     def exploded_at_ps(self, name: str, label: str, temperature_K: float) -> float | None:
         """When a finished run exploded, ps; None if it came to its planned end."""
-        settings = self.system.md(self.campaign.spec, label, temperature_K)
         run = self.trajectory(name, label, temperature_K)
-        last_ps = (len(run.positions_A) - 1) * run.time_step_ps
-        planned_ps = settings.n_steps * settings.time_step_fs / 1000
-        return last_ps if last_ps < planned_ps - 1.5 * run.time_step_ps else None
+        return None if run.ended_early is None else (len(run.positions_A) - 1) * run.time_step_ps
 
     def diffusion(self, name: str, label: str, temperature_K: float) -> Diffusion:
         """Diffusivity and state of the host, as in the transport stage."""
