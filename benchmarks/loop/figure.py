@@ -25,6 +25,7 @@ def draw(found: Row, file: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcdefaults()  # MACE sets sizes of fonts when it is imported, which it is only if something is left to compute
     mpl.rcParams["svg.hashsalt"] = "superionic"  # the same figure from the same numbers
     import matplotlib.pyplot as plt
 
